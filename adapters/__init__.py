@@ -1,0 +1,1 @@
+"""Translators between one platform, or one export format, and our types."""

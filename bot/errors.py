@@ -1,0 +1,74 @@
+"""Errors a person meets. Each owns the sentence that person sees. No I/O.
+
+BotError                    shown in the conversation
+├── QuestionEmpty           ask differently
+├── QuestionTooLong         ask differently
+├── RateLimited             ask later
+├── ModelUnavailable        ask later; the operator can mend it
+└── KnowledgeDown           ask later; the operator can mend it
+StartupError                shown by the command line, with an exit code
+├── UsageProblem            2   the command was called with something that cannot be
+├── DependencyDown          69  a database, Redis or model that cannot be reached or loaded
+└── BadConfiguration        78  a setting, a schema or a model file that cannot be right
+"""
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DEPENDENCY = 69
+EXIT_CONFIGURATION = 78
+
+
+class BotError(Exception):
+    """Something went wrong while answering; please try again."""
+
+    def __init__(self, sentence: str | None = None) -> None:
+        super().__init__(sentence or type(self).__doc__ or "")
+
+    @property
+    def sentence(self) -> str:
+        """What the asker sees."""
+        return str(self)
+
+
+class QuestionEmpty(BotError):
+    """There was no question in that message. Ask me something, for example: why did we choose this database?"""
+
+
+class QuestionTooLong(BotError):
+    """That question is too long for me to read. Please ask it in a few sentences."""
+
+
+class RateLimited(BotError):
+    """You have asked a lot in a short time. Please try again in a minute."""
+
+
+class ModelUnavailable(BotError):
+    """The language model is not available right now. Please try again in a minute."""
+
+
+class KnowledgeDown(BotError):
+    """I cannot reach the message index right now, so I will not guess. Please try again in a minute."""
+
+
+class StartupError(Exception):
+    """Threadlore cannot start."""
+
+    exit_code = EXIT_FAILED
+
+
+class UsageProblem(StartupError):
+    """The command was called with something that cannot be."""
+
+    exit_code = EXIT_USAGE
+
+
+class DependencyDown(StartupError):
+    """A service or model that Threadlore needs is not available."""
+
+    exit_code = EXIT_DEPENDENCY
+
+
+class BadConfiguration(StartupError):
+    """A setting cannot be right."""
+
+    exit_code = EXIT_CONFIGURATION

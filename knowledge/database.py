@@ -1,0 +1,104 @@
+"""The connection pool, transactions, and the one guard through which every driver error passes."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, LiteralString, Self
+
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from knowledge.errors import KnowledgeUnavailable
+
+Connection = AsyncConnection[TupleRow]
+
+# A question must hear within seconds that the index is away, not after the pool's default of thirty.
+POOL_TIMEOUT_SECONDS = 2.0
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database. Open it before use, close it after."""
+
+    def __init__(self, url: str, *, size: int = 8) -> None:
+        self.url = url
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=POOL_TIMEOUT_SECONDS,
+            open=False,
+            configure=_configure,
+            kwargs={"connect_timeout": 3, "application_name": "threadlore"},
+        )
+
+    async def __aenter__(self) -> Self:
+        # The pool retries in the background and logs each try; one sentence to the operator is enough.
+        logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+        with _guard():
+            await self._pool.open()
+            try:
+                await self._pool.wait(timeout=10)
+            except BaseException:
+                await self._pool.close()
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One connection inside one transaction. Errors: `KnowledgeUnavailable`."""
+        with _guard():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+
+    async def fetch(self, sql: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
+        """All rows of one statement, in a transaction of its own."""
+        async with self.transaction() as connection:
+            cursor = await connection.execute(sql, parameters)
+            return await cursor.fetchall()
+
+    async def execute(self, sql: LiteralString, parameters: dict[str, Any] | None = None) -> int:
+        """One statement in a transaction of its own. Returns how many rows it touched."""
+        async with self.transaction() as connection:
+            return (await connection.execute(sql, parameters)).rowcount
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[Connection]:
+    """One connection outside any pool, committing each statement: for migrations and `doctor`."""
+    with _guard():
+        connection = await AsyncConnection.connect(url, autocommit=True, connect_timeout=3)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+class _guard:  # noqa: N801  # reads as a statement: with _guard()
+    """Turns the driver's connection errors into `KnowledgeUnavailable`, cause kept."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, psycopg.OperationalError | PoolTimeout):
+            detail = str(error).strip().splitlines()
+            reason = detail[-1] if detail else type(error).__name__
+            raise KnowledgeUnavailable(
+                f"PostgreSQL cannot be reached ({reason}). Check that it runs and that THREADLORE_DATABASE__URL is right."
+            ) from error
+
+
+async def _configure(connection: Connection) -> None:
+    await register_vector_async(connection)
+    await connection.commit()

@@ -1,0 +1,49 @@
+"""Ranking metrics. This file performs no I/O."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+
+def recall(ranked: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
+    """The share of the relevant messages among the first k."""
+    return len(set(ranked[:k]) & set(relevant)) / len(relevant)
+
+
+def hit(ranked: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
+    """1 when any relevant message is among the first k."""
+    return float(any(message in relevant for message in ranked[:k]))
+
+
+def reciprocal_rank(ranked: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
+    """1 / the place of the first relevant message, 0 when none is among the first k."""
+    return next((1 / place for place, message in enumerate(ranked[:k], start=1) if message in relevant), 0.0)
+
+
+def ndcg(ranked: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
+    """Discounted gain of the first k over that of the best possible order; the gain is the grade.
+
+    Source: Järvelin and Kekäläinen (2002), with linear gain as in trec_eval.
+    """
+    gained = sum(relevant.get(message, 0) / math.log2(place + 1) for place, message in enumerate(ranked[:k], start=1))
+    best = sorted(relevant.values(), reverse=True)[:k]
+    ideal = sum(grade / math.log2(place + 1) for place, grade in enumerate(best, start=1))
+    return gained / ideal if ideal else 0.0
+
+
+def highest_grade(relevant: Mapping[str, int]) -> dict[str, int]:
+    """Only the messages of the best grade: where direct answers are told from mere context, those."""
+    best = max(relevant.values())
+    return {message: grade for message, grade in relevant.items() if grade == best}
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which that share of the values lies (nearest rank)."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1 if share > 0 else 0)]
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,130 @@
+"""The work of `threadlore eval retrieval`: imports a set as messages, indexes it, asks every question."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.database import Database
+from knowledge.evaluation import metrics
+from knowledge.evaluation.datasets import Query, QuestionSet
+from knowledge.followup import standalone
+from knowledge.importer import Importer
+from knowledge.index import Index
+from knowledge.indexer import Indexer
+from knowledge.models import IndexModels
+from knowledge.passages import Passage
+from knowledge.ports import EmbeddingModel, Export
+from knowledge.retriever import Search
+from knowledge.scope import Audience, Scope
+
+PASSAGES = 20
+PARTS = ("lexical", "dense", "history")
+"""What --ablate can switch off."""
+
+Progress = Callable[[str, int, int], None]
+"""Told the step, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    query: Query
+    lines: tuple[str, ...]
+    units: tuple[tuple[str, ...], ...]
+    milliseconds: float
+
+
+async def evaluate_retrieval(
+    database: Database,
+    questions: QuestionSet,
+    export: Export,
+    embedder: EmbeddingModel,
+    *,
+    ablate: bool,
+    on_progress: Progress,
+) -> list[dict[str, Any]]:
+    """Measures one set in an empty, migrated database. Returns one entry, or one for each part switched off too."""
+    access, archive = Access(database), Archive(database)
+    report = await Importer(access, archive).run(export, lambda done: on_progress("import", done.read, 0))
+    started = time.perf_counter()
+    indexer = Indexer(database, embedder)
+    total = await indexer.waiting()
+    await indexer.drain(lambda left: on_progress("index", total - left, total))
+    index_s = time.perf_counter() - started
+    search = Search(Index(database), embedder, await IndexModels(database).active())
+    everything = await access.scope_for(Audience(), None)
+    entries: list[dict[str, Any]] = []
+    for part in (None, *(PARTS if ablate else ())):
+        asked = await _ask_all(search, questions, everything, part, on_progress)
+        entry = _entry(questions.name, asked, embedder.name, part)
+        entry |= {"messages": report.written, "index_s": round(index_s, 2)}
+        entries.append(entry)
+    return entries
+
+
+async def _ask_all(
+    search: Search, questions: QuestionSet, everything: Scope, off: str | None, on_progress: Progress
+) -> list[_Asked]:
+    pks = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
+    asked: list[_Asked] = []
+    for number, query in enumerate(questions.queries, start=1):
+        scope = everything
+        if query.channel is not None and query.channel in pks:
+            scope = Scope(Audience(), (pks[query.channel],), (query.channel,))
+        # History alternates between the asker and the bot; the asker's turns come first.
+        earlier = query.history[::2] if off != "history" else ()
+        started = time.perf_counter()
+        passages = await search.passages(
+            standalone(query.text, earlier), scope, limit=PASSAGES, lexical=off != "lexical", dense=off != "dense"
+        )
+        took = (time.perf_counter() - started) * 1000
+        asked.append(_Asked(query, _cited_order(passages), _units(passages), took))
+        on_progress("ask", number, len(questions.queries))
+    return asked
+
+
+def _cited_order(passages: Sequence[Passage]) -> tuple[str, ...]:
+    """Message ids in the order in which they would be cited."""
+    lines = sorted((line for passage in passages for line in passage.lines), key=lambda line: -line.score)
+    return tuple(dict.fromkeys(line.ref.message_id for line in lines))
+
+
+def _units(passages: Sequence[Passage]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(line.ref.message_id for line in passage.lines) for passage in passages)
+
+
+def _entry(name: str, asked: Sequence[_Asked], embedder: str, off: str | None) -> dict[str, Any]:
+    best = [metrics.highest_grade(one.query.relevant) for one in asked]
+
+    def line(measure: Callable[[Sequence[str], dict[str, int], int], float], k: int) -> float:
+        return round(metrics.mean([measure(one.lines, gold, k) for one, gold in zip(asked, best, strict=True)]), 4)
+
+    def unit(k: int) -> float:
+        found = [any(set(u) & set(one.query.relevant) for u in one.units[:k]) for one in asked]
+        return round(metrics.mean([float(hit) for hit in found]), 4)
+
+    times = [one.milliseconds for one in asked]
+    shown = [len(u) for one in asked for u in one.units[:10]]
+    views = [view for view, part in (("line", "lexical"), ("unit", "dense")) if off != part]
+    return {
+        "name": name,
+        "queries": len(asked),
+        "embedder": embedder,
+        "views": views,
+        **({"without": off} if off else {}),
+        "line": {
+            "recall@5": line(metrics.recall, 5),
+            "recall@10": line(metrics.recall, 10),
+            "ndcg@10": round(metrics.mean([metrics.ndcg(one.lines, one.query.relevant, 10) for one in asked]), 4),
+            "mrr@10": line(metrics.reciprocal_rank, 10),
+            "hit@5": line(metrics.hit, 5),
+            "hit@10": line(metrics.hit, 10),
+        },
+        "unit": {"hit@5": unit(5), "hit@10": unit(10), "mean_lines": round(metrics.mean([float(n) for n in shown]), 2)},
+        "query_ms": {
+            "p50": round(metrics.percentile(times, 0.5), 2),
+            "p95": round(metrics.percentile(times, 0.95), 2),
+        },
+    }

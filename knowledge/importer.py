@@ -1,0 +1,92 @@
+"""Feeds an export into the archive: the same door as live messages, in batches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.messages import Channel, Deleted, Entry, Members, Person, Posted, Problem, Visibility
+from knowledge.ports import Export
+
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did. `read` counts messages in the file, `written` those that were new or newer."""
+
+    read: int = 0
+    written: int = 0
+    deleted: int = 0
+    channels: int = 0
+    people: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Importer:
+    """Reads exports into the archive. Direct messages are never stored."""
+
+    def __init__(self, access: Access, archive: Archive) -> None:
+        self._access = access
+        self._archive = archive
+
+    async def run(self, export: Export, on_progress: Callable[[ImportReport], None] | None = None) -> ImportReport:
+        """Imports one export. Run twice, the second run changes nothing.
+
+        Errors: `UnreadableSource` when the file cannot be read at all, `KnowledgeUnavailable`.
+        """
+        report = ImportReport()
+        direct = set[object]()
+        batch: list[Entry] = []
+        for entry in export.entries():
+            match entry:
+                case Problem():
+                    report.problems.append(entry)
+                    continue
+                case Channel(visibility=Visibility.DIRECT):
+                    direct.add(entry.ref)
+                    continue
+                case Posted() if entry.message.ref.channel in direct:
+                    continue
+                case Deleted() if entry.ref.channel in direct:
+                    continue
+                case Members() if entry.channel in direct:
+                    continue
+                case _:
+                    batch.append(entry)
+            if len(batch) >= BATCH:
+                await self._flush(batch, report)
+                batch.clear()
+                if on_progress is not None:
+                    on_progress(report)
+        await self._flush(batch, report)
+        if on_progress is not None:
+            on_progress(report)
+        return report
+
+    async def _flush(self, batch: list[Entry], report: ImportReport) -> None:
+        for kind, group in groupby(batch, key=_kind):
+            entries = list(group)
+            if kind is Channel:
+                channels = [entry for entry in entries if isinstance(entry, Channel)]
+                await self._access.record_channels(channels, reopen=True)
+                report.channels += len(channels)
+            elif kind is Person:
+                people = [entry for entry in entries if isinstance(entry, Person)]
+                await self._access.record_people(people)
+                report.people += len(people)
+            elif kind is Members:
+                for entry in entries:
+                    if isinstance(entry, Members):
+                        await self._access.record_members(entry)
+            else:
+                changes = [entry for entry in entries if isinstance(entry, Posted | Deleted)]
+                recorded = await self._archive.record(changes)
+                report.read += sum(isinstance(entry, Posted) for entry in changes)
+                report.written += recorded.written
+                report.deleted += recorded.deleted
+
+
+def _kind(entry: Entry) -> type:
+    return Posted if isinstance(entry, Deleted) else type(entry)

@@ -1,0 +1,135 @@
+"""The durable job that keeps units and vectors in step with the messages: claim, cut, embed, replace."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from knowledge.database import Database
+from knowledge.errors import EmbeddingUnavailable, IndexMismatch
+from knowledge.index import Family, Index
+from knowledge.lexical import terms
+from knowledge.models import IndexModel, IndexModels
+from knowledge.ports import EmbeddingModel
+from knowledge.units import Unit, units_of
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 300
+TRIES = 5
+FAMILIES_PER_BATCH = 16
+# Embeddings of a batch whose messages changed meanwhile are kept for the next try.
+REMEMBERED_VECTORS = 2_000
+
+CLAIM = """
+UPDATE dirty SET lease_until = now() + make_interval(secs => %(lease)s), tries = tries + 1
+WHERE (channel_pk, family) IN (
+    SELECT channel_pk, family FROM dirty WHERE lease_until < now() AND tries < %(tries)s
+    ORDER BY marked_at DESC, family DESC LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+RETURNING channel_pk, family, version, full_rebuild"""
+WAITING = "SELECT count(*) FROM dirty WHERE tries < %(tries)s"
+PARK = """
+UPDATE dirty SET reason = %(reason)s, lease_until = CASE WHEN tries < %(tries)s THEN now() ELSE 'infinity' END
+WHERE channel_pk = %(channel)s AND family = %(family)s"""
+FINISH_JOBS = """
+UPDATE job j SET state = 'done', finished_at = now()
+WHERE state = 'running' AND NOT EXISTS (SELECT FROM dirty d WHERE d.job_pk = j.job_pk AND d.tries < %(tries)s)"""
+
+
+class Indexer:
+    """Rebuilds what is dirty. Several processes may run one each: claims are leased, never shared."""
+
+    def __init__(self, database: Database, model: EmbeddingModel, *, source: dict[str, Any] | None = None) -> None:
+        self._database = database
+        self._index = Index(database)
+        self._models = IndexModels(database)
+        self._model = model
+        self._source = source or {}
+        self._registered: IndexModel | None = None
+        self._vectors: OrderedDict[bytes, list[float]] = OrderedDict()
+        self.embedded = 0
+
+    async def waiting(self) -> int:
+        """How many families are still to be rebuilt."""
+        rows = await self._database.fetch(WAITING, {"tries": TRIES})
+        return int(rows[0][0])
+
+    async def drain(self, on_progress: Callable[[int], None] | None = None) -> None:
+        """Rebuilds everything that is dirty now, telling after each batch how many families remain."""
+        while await self.index_batch():
+            if on_progress is not None:
+                on_progress(await self.waiting())
+
+    async def run(self, *, idle_seconds: float = 1.0) -> None:
+        """Works for ever: the background service of `threadlore run`. Errors are logged and tried again."""
+        while True:
+            try:
+                worked = await self.index_batch()
+            except EmbeddingUnavailable as error:
+                log.warning("indexing waits for the embedding model", reason=str(error))
+                worked = 0
+            if not worked:
+                await asyncio.sleep(idle_seconds)
+
+    async def index_batch(self) -> int:
+        """Claims and rebuilds one batch of families. Returns how many it claimed."""
+        model = await self._registration()
+        claim = {"lease": LEASE_SECONDS, "tries": TRIES, "limit": FAMILIES_PER_BATCH}
+        families = [Family(*row) for row in await self._database.fetch(CLAIM, claim)]
+        if not families:
+            await self._database.execute(FINISH_JOBS, {"tries": TRIES})
+            await self._models.switch_when_complete(model)
+            return 0
+        drafts = [(family, await self._cut(family)) for family in families]
+        try:
+            vectors = await self._embed(model, drafts)
+        except EmbeddingUnavailable:
+            for family in families:
+                await self._park(family, "the embedding model is not available")
+            raise
+        for family, units in drafts:
+            try:
+                await self._index.replace(family, units, model.model_pk, vectors)
+            except IndexMismatch as error:
+                await self._park(family, str(error))
+        return len(families)
+
+    async def _registration(self) -> IndexModel:
+        if self._registered is None:
+            self._registered = await self._models.register(self._model.name, self._model.dimension, self._source)
+        return self._registered
+
+    async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
+        channel_name, said = await self._index.said_in(family)
+        units = units_of(said, channel_name=channel_name)
+        return [(unit, len(terms(unit.text))) for unit in units]
+
+    async def _embed(
+        self, model: IndexModel, drafts: Sequence[tuple[Family, Sequence[tuple[Unit, int]]]]
+    ) -> dict[bytes, list[float]]:
+        """A vector for each text: known ones from the index or this process, the rest from the model."""
+        texts = {unit.text_hash: unit.text for _, units in drafts for unit, _ in units}
+        again = {unit.text_hash for family, units in drafts if family.full_rebuild for unit, _ in units}
+        vectors = {h: self._vectors[h] for h in texts if h in self._vectors and h not in again}
+        lookup = [h for h in texts if h not in vectors and h not in again]
+        if lookup:
+            vectors |= await self._index.known_vectors(model.model_pk, lookup)
+        missing = [h for h in texts if h not in vectors]
+        if missing:
+            made = await self._model.embed_passages([texts[h] for h in missing])
+            self.embedded += len(made)
+            for text_hash, vector in zip(missing, made, strict=True):
+                if len(vector) != model.dimension:
+                    raise IndexMismatch(f"{model.name} gave {len(vector)} numbers instead of {model.dimension}.")
+                vectors[text_hash] = vector
+                self._vectors[text_hash] = vector
+            while len(self._vectors) > REMEMBERED_VECTORS:
+                self._vectors.popitem(last=False)
+        return vectors
+
+    async def _park(self, family: Family, reason: str) -> None:
+        row = {"channel": family.channel_pk, "family": family.name, "reason": reason, "tries": TRIES}
+        await self._database.execute(PARK, row)
+        log.warning("family parked", channel=family.channel_pk, family=family.name, reason=reason)

@@ -1,0 +1,146 @@
+"""What was said, in the words of no platform. This file performs no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRef:
+    """One channel of one workspace (a Slack team, a Discord guild, an export's name)."""
+
+    platform: str
+    workspace: str
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    """One account of one workspace."""
+
+    platform: str
+    workspace: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """One message. Slack's `ts` stays a string: as a number it loses digits."""
+
+    channel: ChannelRef
+    message_id: str
+
+
+class Version(NamedTuple):
+    """Order of two states of one message: first by edit time, then by event time.
+
+    Units: seconds since 1970; 0 where the source does not say. A row of history has no event time.
+    Source: edits of one second tie on Slack, so the event time decides between them.
+    """
+
+    edited_ts: Decimal = Decimal(0)
+    event_ts: Decimal = Decimal(0)
+
+
+class Visibility(StrEnum):
+    """Who may read a channel: every full member, its members, or two people in private."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    DIRECT = "direct"
+
+
+class PersonKind(StrEnum):
+    """What an account is to its workspace."""
+
+    MEMBER = "member"
+    GUEST = "guest"
+    EXTERNAL = "external"
+    BOT = "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as its platform describes it. `shared`: people of other companies are in it."""
+
+    ref: ChannelRef
+    name: str
+    visibility: Visibility = Visibility.PUBLIC
+    shared: bool = False
+    archived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An account. `name` is what colleagues call the person; it labels lines and citations."""
+
+    ref: PersonRef
+    name: str
+    kind: PersonKind = PersonKind.MEMBER
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The complete list of who is in a channel; it replaces what was known before."""
+
+    channel: ChannelRef
+    people: tuple[PersonRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMessage:
+    """One message, its text already readable: names for mentions, names for files.
+
+    `thread_id` is the id of the thread's first message, or the thread's own id; None in open talk.
+    `posted_at` is None where the source knows no date; `seq` then gives the order, if any.
+    `reactions` maps an emoji's name to how many people chose it.
+    """
+
+    ref: MessageRef
+    text: str
+    author: PersonRef | None = None
+    author_name: str = ""
+    posted_at: datetime | None = None
+    seq: int | None = None
+    thread_id: str | None = None
+    permalink: str = ""
+    version: Version = field(default_factory=Version)
+    reactions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A message was written or edited, or read again from history: the version tells which wins."""
+
+    message: SourceMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A message is gone. May arrive before the message itself."""
+
+    ref: MessageRef
+
+
+Change = Posted | Deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a source that could not be used: where, and one sentence on what to mend."""
+
+    file: str
+    line: int | None
+    sentence: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.sentence}"
+
+
+Entry = Channel | Person | Members | Posted | Deleted | Problem
+"""What an export or a platform's history consists of."""

@@ -1,0 +1,163 @@
+"""ScopedRetriever: built for one question with its Scope, which stands in every SQL statement it runs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict
+
+from knowledge.errors import EmbeddingUnavailable
+from knowledge.index import Index, TextHit
+from knowledge.lexical import term_ids
+from knowledge.models import IndexModel
+from knowledge.passages import Line, Passage
+from knowledge.ports import EmbeddingModel
+from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
+from knowledge.scope import Scope
+
+# The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
+CANDIDATES = 4_000
+MOST_CANDIDATES = 8_000
+MOST_TERMS = 64
+VECTOR_HITS = 100
+# Units whose lines are fetched, before overlapping passages are dropped.
+SHORTLIST = 60
+
+
+class Search:
+    """The two searches over one index, put together. Without an embedding model it searches by words alone."""
+
+    def __init__(self, index: Index, embedder: EmbeddingModel | None, model: IndexModel | None) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._model = model
+
+    async def passages(
+        self, query: str, scope: Scope, *, limit: int = 10, lexical: bool = True, dense: bool = True
+    ) -> list[Passage]:
+        """The best passages in scope, best first, no two sharing most of their lines.
+
+        Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only.
+        """
+        if not scope.channel_pks:
+            return []
+        words, loose = await self._words(query, scope) if lexical else ({}, {})
+        cosines = await self._cosines(query, scope) if dense else {}
+        ranked = fuse(words, cosines)[:SHORTLIST]
+        units = [scored.unit for scored in ranked if scored.unit > 0]
+        lines = await self._index.lines(scope.channel_pks, units, [loose[s.unit] for s in ranked if s.unit in loose])
+        best_line = max((score for scored in ranked for score in scored.lines.values()), default=0.0)
+        found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
+        return _apart([passage for passage in found if passage.lines], limit)
+
+    async def _words(self, query: str, scope: Scope) -> tuple[dict[int, Scored], dict[int, int]]:
+        terms = list(dict.fromkeys(term_ids(query)))[:MOST_TERMS]
+        if not terms:
+            return {}, {}
+        statistics = await self._index.statistics(terms)
+        essential = _essential(terms, statistics.df)
+        if not essential:
+            return {}, {}
+        hits = await self._index.search_text(scope.channel_pks, essential, MOST_CANDIDATES)
+        described = Query.of(terms, statistics.df, statistics.live_count, statistics.term_count)
+        placed = [_place(hit) for hit in hits]
+        lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
+        loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
+        return rank_words(described, placed, lengths), loose
+
+    async def _cosines(self, query: str, scope: Scope) -> dict[int, float]:
+        if self._embedder is None or self._model is None:
+            return {}
+        try:
+            vector = await self._embedder.embed_query(query)
+        except EmbeddingUnavailable:
+            return {}
+        hits = await self._index.search_vector(scope.channel_pks, self._model.model_pk, vector, VECTOR_HITS)
+        return {hit.unit_pk: hit.cosine for hit in hits}
+
+
+class ScopedRetriever(BaseRetriever):
+    """LangChain's face of a search. The scope is a required argument: there is no default of everything."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    search: Search
+    scope: Scope
+    limit: int = 10
+
+    async def _aget_relevant_documents(
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+    ) -> list[Document]:
+        passages = await self.search.passages(query, self.scope, limit=self.limit)
+        return [_document(passage) for passage in passages]
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        raise NotImplementedError("Threadlore is asynchronous throughout: use ainvoke.")
+
+
+def passage_of(document: Document) -> Passage:
+    """The passage that a retrieved document stands for."""
+    passage = document.metadata["passage"]
+    if not isinstance(passage, Passage):
+        raise TypeError("this document did not come from ScopedRetriever")
+    return passage
+
+
+def _document(passage: Passage) -> Document:
+    text = "\n".join(f"{line.author}: {line.text}" for line in passage.lines)
+    metadata: dict[str, Any] = {
+        "passage": passage,
+        "channel": passage.channel_name,
+        "score": passage.score,
+        "message_ids": [line.ref.message_id for line in passage.lines],
+    }
+    return Document(page_content=text, metadata=metadata)
+
+
+def _essential(terms: Sequence[int], df: Sequence[int]) -> list[int]:
+    """The rarest known terms, as many as keep the candidates few; at least one."""
+    known = sorted((frequency, term) for term, frequency in zip(terms, df, strict=True) if frequency > 0)
+    chosen: list[int] = []
+    total = 0
+    for frequency, term in known:
+        if chosen and total + frequency > CANDIDATES:
+            break
+        chosen.append(term)
+        total += frequency
+    return chosen
+
+
+def _place(hit: TextHit) -> Hit:
+    unit = hit.unit_pk if hit.unit_pk is not None else -hit.message_pk
+    return Hit(hit.message_pk, unit, hit.line_no or 0, hit.terms)
+
+
+def _passage(scored: Scored, lines: Sequence[Line], best_line: float) -> Passage:
+    ranked = tuple(replace(line, score=line_score(scored, i, best_line)) for i, line in enumerate(lines))
+    first = lines[0] if lines else None
+    return Passage(
+        channel_pk=first.channel_pk if first else 0,
+        channel_name=first.channel_name if first else "",
+        lines=ranked,
+        score=scored.score,
+        cosine=scored.cosine,
+        coverage=scored.coverage,
+    )
+
+
+def _apart(passages: Sequence[Passage], limit: int) -> list[Passage]:
+    """Drops a passage when most of its lines stand in better ones already."""
+    seen: set[int] = set()
+    kept: list[Passage] = []
+    for passage in passages:
+        keys = {line.message_pk for line in passage.lines}
+        if len(keys & seen) > len(keys) / 2:
+            continue
+        seen |= keys
+        kept.append(passage)
+        if len(kept) == limit:
+            break
+    return kept

@@ -124,7 +124,7 @@ class Access:
                 who = {"platform": asker.platform, "workspace": asker.workspace, "id": asker.person_id}
                 row = await (await connection.execute(ASKER_FACTS, who)).fetchone()
                 if row is not None:
-                    facts = AskerFacts(PersonKind(row[0]), bool(row[1]), frozenset(row[2]))
+                    facts = AskerFacts(asker, PersonKind(row[0]), bool(row[1]), frozenset(row[2]))
         channels = tuple(
             ChannelFacts(pk, ChannelRef(platform, workspace, cid), name, Visibility(visibility), shared, guests)
             for pk, platform, workspace, cid, name, visibility, shared, guests in rows

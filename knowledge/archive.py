@@ -1,7 +1,6 @@
 """The message table: guarded writes, tombstones, dirty marks and search terms, all in one transaction."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from knowledge.access import channel_pks, person_pks
 from knowledge.database import Connection, Database
+from knowledge.ledger import Ledger
 from knowledge.lexical import term_ids
 from knowledge.messages import Change, ChannelRef, Deleted, MessageRef, PersonRef, Posted, SourceMessage
 from knowledge.units import family_of, labelled_line
@@ -52,26 +52,10 @@ ON CONFLICT (channel_pk, message_id) DO UPDATE SET
     deleted = true, body = NULL, content_hash = NULL, terms = NULL, permalink = NULL, reactions = '{}',
     edited_ts = 'Infinity', event_ts = 'Infinity'
 WHERE NOT m.deleted
-RETURNING channel_pk, message_id, message_pk"""
+RETURNING channel_pk, message_id, message_pk, rev"""
 
 # The vector of a unit is made from all of its lines: the whole unit goes, and is built again without the message.
 DROP_UNITS = "DELETE FROM unit WHERE unit_pk IN (SELECT unit_pk FROM unit_line WHERE message_pk = ANY(%(messages)s))"
-
-COUNT_TERMS = """
-INSERT INTO term AS t (term, df)
-SELECT term, delta FROM unnest(%(terms)s::integer[], %(deltas)s::integer[]) AS d (term, delta) ORDER BY term
-ON CONFLICT (term) DO UPDATE SET df = t.df + EXCLUDED.df"""
-
-COUNT_CHANNELS = """
-UPDATE channel c SET live_count = c.live_count + d.live, term_count = c.term_count + d.terms
-FROM unnest(%(channels)s::bigint[], %(live)s::bigint[], %(terms)s::bigint[]) AS d (channel_pk, live, terms)
-WHERE c.channel_pk = d.channel_pk"""
-
-MARK_DIRTY = """
-INSERT INTO dirty AS d (channel_pk, family)
-SELECT DISTINCT channel_pk, family FROM unnest(%(channels)s::bigint[], %(families)s::text[]) AS t (channel_pk, family)
-ORDER BY channel_pk, family
-ON CONFLICT (channel_pk, family) DO UPDATE SET version = d.version + 1, tries = 0, reason = NULL"""
 
 # When its first answer arrives, a message leaves the open talk of its day and becomes the root of a thread.
 ROOTS = """
@@ -79,32 +63,19 @@ SELECT m.channel_pk, m.message_id, m.posted_at, m.seq
 FROM unnest(%(channels)s::bigint[], %(ids)s::text[]) AS k (channel_pk, message_id)
 JOIN message m USING (channel_pk, message_id) WHERE m.thread_id IS NULL AND NOT m.deleted"""
 
-MESSAGES_OF_PERSON = """
-SELECT c.platform, c.workspace, c.channel_id, m.message_id
-FROM message m JOIN channel c USING (channel_pk) JOIN person p ON p.person_pk = m.author_pk
-WHERE (p.platform, p.workspace, p.person_id) = (%(platform)s, %(workspace)s, %(id)s) AND NOT m.deleted"""
-
-FIND_MESSAGES = """
-SELECT c.platform, c.workspace, c.channel_id, m.message_id
-FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND NOT m.deleted"""
-
-FORGET_CHANNEL = """
-UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0
-WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) RETURNING channel_pk"""
-CHANNEL_TERMS = "SELECT terms FROM message WHERE channel_pk = %(channel)s AND terms IS NOT NULL"
-DROP_CHANNEL_UNITS = "DELETE FROM unit WHERE channel_pk = %(channel)s"
-DROP_CHANNEL_MESSAGES = "DELETE FROM message WHERE channel_pk = %(channel)s"
-DROP_CHANNEL_DIRT = "DELETE FROM dirty WHERE channel_pk = %(channel)s"
-
 _Key = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a batch changed: messages written (new or newer), and messages deleted."""
+    """What a batch changed: messages written (new or newer), and messages deleted.
+
+    `gone` holds every "message_pk:rev" that an answer may have used of a deleted message.
+    """
 
     written: int = 0
     deleted: int = 0
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +112,11 @@ class Archive:
         deleted = {change.ref for change in changes if isinstance(change, Deleted)}
         keys = [(pks[ref.channel], ref.message_id) for ref in {*posted, *deleted}]
         before = await _stored(connection, keys)
-        ledger = _Ledger()
+        ledger = Ledger()
         written = await self._write(connection, list(posted.values()), pks, before, ledger)
         gone = await self._delete(connection, deleted, pks, before, ledger)
         await ledger.settle(connection)
-        return Recorded(written, gone)
+        return Recorded(written, len(gone), tuple(key for keys in gone for key in keys))
 
     async def _write(
         self,
@@ -153,7 +124,7 @@ class Archive:
         messages: list[SourceMessage],
         pks: dict[ChannelRef, int],
         before: dict[_Key, _Before],
-        ledger: "_Ledger",
+        ledger: Ledger,
     ) -> int:
         if not messages:
             return 0
@@ -186,104 +157,25 @@ class Archive:
         refs: Iterable[MessageRef],
         pks: dict[ChannelRef, int],
         before: dict[_Key, _Before],
-        ledger: "_Ledger",
-    ) -> int:
+        ledger: Ledger,
+    ) -> list[list[str]]:
         keys = [(pks[ref.channel], ref.message_id) for ref in refs]
         if not keys:
-            return 0
+            return []
         rows = await (await connection.execute(TOMBSTONE, _key_columns(keys))).fetchall()
         await connection.execute(DROP_UNITS, {"messages": [row[2] for row in rows]})
-        known = 0
+        known: list[list[str]] = []
         roots: list[_Key] = []
-        for channel_pk, message_id, _ in rows:
+        for channel_pk, message_id, message_pk, rev in rows:
             old = before.get((channel_pk, message_id))
             if old is not None:
-                known += 1
+                known.append([f"{message_pk}:{seen}" for seen in range(1, rev + 1)])
                 ledger.replace(channel_pk, old.terms, None)
                 ledger.mark(channel_pk, old.family)
                 ledger.mark(channel_pk, f"thread:{message_id}")
                 roots.append((channel_pk, old.family.removeprefix("thread:")))
         await _mark_roots(connection, roots, ledger)
         return known
-
-    async def forget_channel(self, channel: ChannelRef) -> int:
-        """Removes every message of a channel, its units and vectors. Returns how many there were."""
-        row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
-        async with self._database.transaction() as connection:
-            found = await (await connection.execute(FORGET_CHANNEL, row)).fetchone()
-            if found is None:
-                return 0
-            one = {"channel": found[0]}
-            ledger = _Ledger()
-            for (terms,) in await (await connection.execute(CHANNEL_TERMS, one)).fetchall():
-                ledger.replace(found[0], terms, None)
-            for statement in (DROP_CHANNEL_UNITS, DROP_CHANNEL_DIRT):
-                await connection.execute(statement, one)
-            removed = await connection.execute(DROP_CHANNEL_MESSAGES, one)
-            ledger.forget_channel_counts()
-            await ledger.settle(connection)
-            return removed.rowcount
-
-    async def forget_person(self, person: PersonRef) -> int:
-        """Deletes everything a person wrote, as if each message had been deleted."""
-        row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
-        return await self._forget(await self._database.fetch(MESSAGES_OF_PERSON, row))
-
-    async def forget_message(self, message_id: str) -> int:
-        """Deletes the messages of that id (one, unless two workspaces use the same id)."""
-        return await self._forget(await self._database.fetch(FIND_MESSAGES, {"id": message_id}))
-
-    async def _forget(self, rows: Sequence[tuple[str, ...]]) -> int:
-        gone = 0
-        for start in range(0, len(rows), 500):
-            batch = [Deleted(MessageRef(ChannelRef(*row[:3]), row[3])) for row in rows[start : start + 500]]
-            gone += (await self.record(batch)).deleted
-        return gone
-
-
-class _Ledger:
-    """Collects what a batch does to counts and families, to write each count once."""
-
-    def __init__(self) -> None:
-        self._df: Counter[int] = Counter()
-        self._live: Counter[int] = Counter()
-        self._terms: Counter[int] = Counter()
-        self._dirty: set[tuple[int, str]] = set()
-
-    def replace(self, channel_pk: int, old: list[int] | None, new: list[int] | None) -> None:
-        if old is not None:
-            self._df.subtract(set(old))
-            self._live[channel_pk] -= 1
-            self._terms[channel_pk] -= len(old)
-        if new is not None:
-            self._df.update(set(new))
-            self._live[channel_pk] += 1
-            self._terms[channel_pk] += len(new)
-
-    def mark(self, channel_pk: int, family: str) -> None:
-        self._dirty.add((channel_pk, family))
-
-    def forget_channel_counts(self) -> None:
-        self._live.clear()
-        self._terms.clear()
-
-    async def settle(self, connection: Connection) -> None:
-        if self._dirty:
-            channels, families = zip(*sorted(self._dirty), strict=True)
-            await connection.execute(MARK_DIRTY, {"channels": list(channels), "families": list(families)})
-        if self._live:
-            channels_changed = sorted(self._live)
-            await connection.execute(
-                COUNT_CHANNELS,
-                {
-                    "channels": channels_changed,
-                    "live": [self._live[pk] for pk in channels_changed],
-                    "terms": [self._terms[pk] for pk in channels_changed],
-                },
-            )
-        changed = {term: delta for term, delta in self._df.items() if delta}
-        if changed:
-            await connection.execute(COUNT_TERMS, {"terms": list(changed), "deltas": list(changed.values())})
 
 
 async def _stored(connection: Connection, keys: Sequence[_Key]) -> dict[_Key, _Before]:
@@ -294,7 +186,7 @@ async def _stored(connection: Connection, keys: Sequence[_Key]) -> dict[_Key, _B
     }
 
 
-async def _mark_roots(connection: Connection, keys: Sequence[_Key], ledger: _Ledger) -> None:
+async def _mark_roots(connection: Connection, keys: Sequence[_Key], ledger: Ledger) -> None:
     if not keys:
         return
     rows = await (await connection.execute(ROOTS, _key_columns(keys))).fetchall()

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, LiteralString, Self
 
 import psycopg
 from pgvector.psycopg import register_vector_async
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -18,6 +19,7 @@ Connection = AsyncConnection[TupleRow]
 
 # A question must hear within seconds that the index is away, not after the pool's default of thirty.
 POOL_TIMEOUT_SECONDS = 2.0
+HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
 class Database:
@@ -59,16 +61,16 @@ class Database:
             async with self._pool.connection() as connection, connection.transaction():
                 yield connection
 
-    async def fetch(self, sql: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
+    async def fetch(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
         """All rows of one statement, in a transaction of its own."""
         async with self.transaction() as connection:
-            cursor = await connection.execute(sql, parameters)
+            cursor = await connection.execute(statement, parameters)
             return await cursor.fetchall()
 
-    async def execute(self, sql: LiteralString, parameters: dict[str, Any] | None = None) -> int:
+    async def execute(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> int:
         """One statement in a transaction of its own. Returns how many rows it touched."""
         async with self.transaction() as connection:
-            return (await connection.execute(sql, parameters)).rowcount
+            return (await connection.execute(statement, parameters)).rowcount
 
 
 @asynccontextmanager
@@ -80,6 +82,24 @@ async def connect(url: str) -> AsyncIterator[Connection]:
             yield connection
         finally:
             await connection.close()
+
+
+async def ensure_database(url: str, name: str, *, template: str = "template1") -> str:
+    """The address of another database on the same server, created as a copy of `template` when it is not there."""
+    async with connect(url) as connection:
+        known = await (await connection.execute(HAS_DATABASE, [name])).fetchone()
+        if known is None:
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                await connection.execute(
+                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+                )
+    return make_conninfo(url, dbname=name)
+
+
+async def drop_database(url: str, name: str) -> None:
+    """Removes a database, whoever is connected to it."""
+    async with connect(url) as connection:
+        await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 class _guard:  # noqa: N801  # reads as a statement: with _guard()

@@ -1,5 +1,6 @@
 """Feeds an export into the archive: the same door as live messages, in batches."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,6 +22,7 @@ class ImportReport:
     deleted: int = 0
     channels: int = 0
     people: int = 0
+    seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -36,7 +38,7 @@ class Importer:
 
         Errors: `UnreadableSource` when the file cannot be read at all, `KnowledgeUnavailable`.
         """
-        report = ImportReport()
+        report, started = ImportReport(), time.perf_counter()
         direct = set[object]()
         batch: list[Entry] = []
         for entry in export.entries():
@@ -61,6 +63,7 @@ class Importer:
                 if on_progress is not None:
                     on_progress(report)
         await self._flush(batch, report)
+        report.seconds = time.perf_counter() - started
         if on_progress is not None:
             on_progress(report)
         return report

@@ -31,7 +31,7 @@ LEFT JOIN unit u USING (unit_pk)"""
 
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
-                      LIMIT %(limit)s) AS some"""
+                      LIMIT %(limit)s) AS counted"""
 
 # Adding zero keeps the planner from the graph index: each vector in scope is compared.
 SEARCH_VECTOR_EXACT = """
@@ -66,7 +66,7 @@ LEFT JOIN person p ON p.person_pk = m.author_pk
 WHERE m.message_pk = ANY(%(messages)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL"""
 
 STILL_TRUE = """
-SELECT m.message_pk FROM unnest(%(messages)s::bigint[], %(revs)s::integer[]) AS k (message_pk, rev)
+SELECT k.message_pk || ':' || k.rev FROM unnest(%(messages)s::bigint[], %(revs)s::integer[]) AS k (message_pk, rev)
 JOIN message m USING (message_pk, rev) JOIN channel c USING (channel_pk)
 WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL"""
 
@@ -218,12 +218,15 @@ class Index:
             found.setdefault(unit, []).append(line)
         return found
 
-    async def still_true(self, scope: Sequence[int], lines: Sequence[Line]) -> set[int]:
-        """Which of these messages are still unchanged, undeleted and in scope: asked again before posting."""
+    async def still_true(self, scope: Sequence[int], keys: Sequence[str]) -> set[str]:
+        """Which of these messages ("message_pk:rev") are unchanged, undeleted and in scope: asked again before use."""
+        if not keys:
+            return set()
+        pairs = [key.split(":") for key in keys]
         row = {
             "scope": list(scope),
-            "messages": [line.message_pk for line in lines],
-            "revs": [line.rev for line in lines],
+            "messages": [int(message_pk) for message_pk, _ in pairs],
+            "revs": [int(rev) for _, rev in pairs],
         }
         return {found[0] for found in await self._database.fetch(STILL_TRUE, row)}
 

@@ -8,18 +8,21 @@ from typing import Any
 import structlog
 
 from knowledge.database import Database
+from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch
 from knowledge.index import Family, Index
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
-from knowledge.ports import EmbeddingModel
 from knowledge.units import Unit, units_of
 
 log = structlog.get_logger()
 
+_Draft = tuple[Family, Sequence[tuple[Unit, int]]]
+
 LEASE_SECONDS = 300
 TRIES = 5
 FAMILIES_PER_BATCH = 16
+HARMLESS = "hello"
 # Embeddings of a batch whose messages changed meanwhile are kept for the next try.
 REMEMBERED_VECTORS = 2_000
 
@@ -33,6 +36,10 @@ WAITING = "SELECT count(*) FROM dirty WHERE tries < %(tries)s"
 PARK = """
 UPDATE dirty SET reason = %(reason)s, lease_until = CASE WHEN tries < %(tries)s THEN now() ELSE 'infinity' END
 WHERE channel_pk = %(channel)s AND family = %(family)s"""
+# The model being away is no fault of the family: the try does not count.
+RELEASE = """
+UPDATE dirty SET lease_until = '-infinity', tries = tries - 1
+WHERE channel_pk = %(channel)s AND family = %(family)s AND tries > 0"""
 FINISH_JOBS = """
 UPDATE job j SET state = 'done', finished_at = now()
 WHERE state = 'running' AND NOT EXISTS (SELECT FROM dirty d WHERE d.job_pk = j.job_pk AND d.tries < %(tries)s)"""
@@ -41,7 +48,7 @@ WHERE state = 'running' AND NOT EXISTS (SELECT FROM dirty d WHERE d.job_pk = j.j
 class Indexer:
     """Rebuilds what is dirty. Several processes may run one each: claims are leased, never shared."""
 
-    def __init__(self, database: Database, model: EmbeddingModel, *, source: dict[str, Any] | None = None) -> None:
+    def __init__(self, database: Database, model: ModelEmbeddings, *, source: dict[str, Any] | None = None) -> None:
         self._database = database
         self._index = Index(database)
         self._models = IndexModels(database)
@@ -50,6 +57,12 @@ class Indexer:
         self._registered: IndexModel | None = None
         self._vectors: OrderedDict[bytes, list[float]] = OrderedDict()
         self.embedded = 0
+
+    async def register(self) -> IndexModel:
+        """Makes room for the model's vectors in the index. Errors: `IndexMismatch`."""
+        if self._registered is None:
+            self._registered = await self._models.register(self._model.name, self._model.dimension, self._source)
+        return self._registered
 
     async def waiting(self) -> int:
         """How many families are still to be rebuilt."""
@@ -68,14 +81,14 @@ class Indexer:
             try:
                 worked = await self.index_batch()
             except EmbeddingUnavailable as error:
-                log.warning("indexing waits for the embedding model", reason=str(error))
+                log.warning("embedding_model_away", error=type(error).__name__)
                 worked = 0
             if not worked:
                 await asyncio.sleep(idle_seconds)
 
     async def index_batch(self) -> int:
         """Claims and rebuilds one batch of families. Returns how many it claimed."""
-        model = await self._registration()
+        model = await self.register()
         claim = {"lease": LEASE_SECONDS, "tries": TRIES, "limit": FAMILIES_PER_BATCH}
         families = [Family(*row) for row in await self._database.fetch(CLAIM, claim)]
         if not families:
@@ -84,22 +97,37 @@ class Indexer:
             return 0
         drafts = [(family, await self._cut(family)) for family in families]
         try:
-            vectors = await self._embed(model, drafts)
-        except EmbeddingUnavailable:
-            for family in families:
-                await self._park(family, "the embedding model is not available")
-            raise
-        for family, units in drafts:
-            try:
-                await self._index.replace(family, units, model.model_pk, vectors)
-            except IndexMismatch as error:
-                await self._park(family, str(error))
+            await self._rebuild(model, drafts)
+        except EmbeddingUnavailable as error:
+            await self._rebuild_apart(model, drafts, error)
         return len(families)
 
-    async def _registration(self) -> IndexModel:
-        if self._registered is None:
-            self._registered = await self._models.register(self._model.name, self._model.dimension, self._source)
-        return self._registered
+    async def _rebuild(self, model: IndexModel, drafts: Sequence[_Draft]) -> None:
+        vectors = await self._embed(model, drafts)
+        for family, units in drafts:
+            await self._index.replace(family, units, model.model_pk, vectors)
+
+    async def _rebuild_apart(self, model: IndexModel, drafts: Sequence[_Draft], error: EmbeddingUnavailable) -> None:
+        """One family at a time: a text that the model cannot take must not hold up the others.
+
+        When the model does not even take a harmless text it is away, and all wait without blame.
+        """
+        for place, draft in enumerate(drafts):
+            try:
+                await self._rebuild(model, [draft])
+            except EmbeddingUnavailable:
+                if not await self._answers():
+                    for family, _ in drafts[place:]:
+                        await self._database.execute(RELEASE, _place(family))
+                    raise error from None
+                await self._park(draft[0], "the embedding model fails on it")
+
+    async def _answers(self) -> bool:
+        try:
+            await self._model.aembed_documents([HARMLESS])
+        except EmbeddingUnavailable:
+            return False
+        return True
 
     async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
         channel_name, said = await self._index.said_in(family)
@@ -107,7 +135,7 @@ class Indexer:
         return [(unit, len(terms(unit.text))) for unit in units]
 
     async def _embed(
-        self, model: IndexModel, drafts: Sequence[tuple[Family, Sequence[tuple[Unit, int]]]]
+        self, model: IndexModel, drafts: Sequence[_Draft]
     ) -> dict[bytes, list[float]]:
         """A vector for each text: known ones from the index or this process, the rest from the model."""
         texts = {unit.text_hash: unit.text for _, units in drafts for unit, _ in units}
@@ -118,7 +146,7 @@ class Indexer:
             vectors |= await self._index.known_vectors(model.model_pk, lookup)
         missing = [h for h in texts if h not in vectors]
         if missing:
-            made = await self._model.embed_passages([texts[h] for h in missing])
+            made = await self._model.aembed_documents([texts[h] for h in missing])
             self.embedded += len(made)
             for text_hash, vector in zip(missing, made, strict=True):
                 if len(vector) != model.dimension:
@@ -130,6 +158,9 @@ class Indexer:
         return vectors
 
     async def _park(self, family: Family, reason: str) -> None:
-        row = {"channel": family.channel_pk, "family": family.name, "reason": reason, "tries": TRIES}
-        await self._database.execute(PARK, row)
-        log.warning("family parked", channel=family.channel_pk, family=family.name, reason=reason)
+        await self._database.execute(PARK, {**_place(family), "reason": reason, "tries": TRIES})
+        log.warning("family_parked", channel_pk=family.channel_pk)
+
+
+def _place(family: Family) -> dict[str, Any]:
+    return {"channel": family.channel_pk, "family": family.name}

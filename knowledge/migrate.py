@@ -96,6 +96,14 @@ async def prepare(url: str) -> None:
     await migrate(url)
 
 
+async def pending_in(url: str) -> list[str]:
+    """The names of migrations that the database still lacks. Errors: as `prepare`."""
+    async with connect(url) as connection:
+        row = await (await connection.execute(HAS_VERSIONS)).fetchone()
+        applied = await _applied(connection) if row is not None and row[0] else {}
+        return [migration.name for migration in _pending(applied)]
+
+
 async def check_pgvector(connection: Connection) -> str:
     """The version of pgvector that is or could be installed. Errors: `KnowledgeUnavailable`."""
     row = await (await connection.execute(AVAILABLE_PGVECTOR)).fetchone()

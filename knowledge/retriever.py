@@ -1,6 +1,6 @@
 """ScopedRetriever: built for one question with its Scope, which stands in every SQL statement it runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,12 +9,12 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
+from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.index import Index, TextHit
 from knowledge.lexical import term_ids
-from knowledge.models import IndexModel
+from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
-from knowledge.ports import EmbeddingModel
 from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
 from knowledge.scope import Scope
 
@@ -28,12 +28,16 @@ SHORTLIST = 60
 
 
 class Search:
-    """The two searches over one index, put together. Without an embedding model it searches by words alone."""
+    """The two searches over one index, put together.
 
-    def __init__(self, index: Index, embedder: EmbeddingModel | None, model: IndexModel | None) -> None:
+    `embeddings` holds the models at hand by name. Where the one that the index was made with is not
+    among them, the search goes by words alone.
+    """
+
+    def __init__(self, index: Index, models: IndexModels, embeddings: Mapping[str, ModelEmbeddings]) -> None:
         self._index = index
-        self._embedder = embedder
-        self._model = model
+        self._models = models
+        self._embeddings = embeddings
 
     async def passages(
         self, query: str, scope: Scope, *, limit: int = 10, lexical: bool = True, dense: bool = True
@@ -69,13 +73,14 @@ class Search:
         return rank_words(described, placed, lengths), loose
 
     async def _cosines(self, query: str, scope: Scope) -> dict[int, float]:
-        if self._embedder is None or self._model is None:
+        active = await self._models.active()
+        if active is None or active.name not in self._embeddings:
             return {}
         try:
-            vector = await self._embedder.embed_query(query)
+            vector = await self._embeddings[active.name].aembed_query(query)
         except EmbeddingUnavailable:
             return {}
-        hits = await self._index.search_vector(scope.channel_pks, self._model.model_pk, vector, VECTOR_HITS)
+        hits = await self._index.search_vector(scope.channel_pks, active.model_pk, vector, VECTOR_HITS)
         return {hit.unit_pk: hit.cosine for hit in hits}
 
 

@@ -41,8 +41,9 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True)
 class AskerFacts:
-    """What the database knows of who asks: kind, whether active, the channels joined."""
+    """What the database knows of who asks: the account, its kind, whether active, the channels joined."""
 
+    ref: PersonRef
     kind: PersonKind
     active: bool
     joined: frozenset[int]
@@ -106,4 +107,5 @@ def _person_may_read(asker: AskerFacts, source: ChannelFacts) -> bool:
         return False
     if source.channel_pk in asker.joined:
         return True
-    return source.visibility is Visibility.PUBLIC and asker.kind is PersonKind.MEMBER
+    same_workspace = (source.ref.platform, source.ref.workspace) == (asker.ref.platform, asker.ref.workspace)
+    return same_workspace and source.visibility is Visibility.PUBLIC and asker.kind is PersonKind.MEMBER

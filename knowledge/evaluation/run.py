@@ -8,6 +8,7 @@ from typing import Any
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.database import Database
+from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation import metrics
 from knowledge.evaluation.datasets import Query, QuestionSet
 from knowledge.followup import standalone
@@ -16,7 +17,7 @@ from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.models import IndexModels
 from knowledge.passages import Passage
-from knowledge.ports import EmbeddingModel, Export
+from knowledge.ports import Export
 from knowledge.retriever import Search
 from knowledge.scope import Audience, Scope
 
@@ -40,7 +41,7 @@ async def evaluate_retrieval(
     database: Database,
     questions: QuestionSet,
     export: Export,
-    embedder: EmbeddingModel,
+    embeddings: ModelEmbeddings,
     *,
     ablate: bool,
     on_progress: Progress,
@@ -49,16 +50,16 @@ async def evaluate_retrieval(
     access, archive = Access(database), Archive(database)
     report = await Importer(access, archive).run(export, lambda done: on_progress("import", done.read, 0))
     started = time.perf_counter()
-    indexer = Indexer(database, embedder)
+    indexer = Indexer(database, embeddings)
     total = await indexer.waiting()
     await indexer.drain(lambda left: on_progress("index", total - left, total))
     index_s = time.perf_counter() - started
-    search = Search(Index(database), embedder, await IndexModels(database).active())
+    search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
     everything = await access.scope_for(Audience(), None)
     entries: list[dict[str, Any]] = []
     for part in (None, *(PARTS if ablate else ())):
         asked = await _ask_all(search, questions, everything, part, on_progress)
-        entry = _entry(questions.name, asked, embedder.name, part)
+        entry = _entry(questions.name, asked, embeddings.name, part)
         entry |= {"messages": report.written, "index_s": round(index_s, 2)}
         entries.append(entry)
     return entries

@@ -1,0 +1,50 @@
+# `make setup` puts everything into .venv; the command is then .venv/bin/threadlore. GNU make 3.81 or newer.
+# What `make check` runs is what CI runs (.ci/run).
+
+BIN := .venv/bin
+UV ?= uv
+THREADLORE := $(BIN)/threadlore
+DATA ?=
+
+.PHONY: help setup demo test check lint fmt eval lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+setup: ## everything into .venv; some minutes the first time, because llama.cpp is compiled
+	@sh tools/setup.sh
+
+demo: setup ## a question about a sample workspace, with embedded servers and models
+	@$(THREADLORE) demo
+
+test: setup ## set up, then check
+	@$(MAKE) --no-print-directory check
+
+check: lint ## lint, types, import rules and tests; needs `make setup`
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+lint: ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: ## put every file into the format, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --data DIR"
+	@test -n "$(DATA)" || { echo 'Name the data sets: make eval DATA="--data DIR ..."' >&2; exit 2; }
+	$(THREADLORE) eval retrieval $(DATA)
+
+# Pinned, with hashes, for Linux and macOS and every Python from 3.11. A release must be a week old to enter.
+lock: ## write both lock files anew from pyproject.toml; needs uv
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --exclude-newer "7 days" --upgrade --quiet --extra local --extra dev --output-file requirements.lock pyproject.toml
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --exclude-newer "7 days" --upgrade --quiet --constraint requirements.lock --no-annotate \
+	  --output-file requirements.run.lock pyproject.toml
+
+clean: ## remove caches and build products; the set-up stays (remove .venv to begin anew)
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name .venv -prune -o -name __pycache__ -type d -print | xargs rm -rf

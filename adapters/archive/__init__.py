@@ -1,0 +1,1 @@
+"""One reader per export format; none needs a platform SDK."""

@@ -1,0 +1,152 @@
+"""One message, one channel, one user of a Slack export in our words. This file performs no I/O."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import quote
+
+from adapters.archive import fields
+from adapters.archive.dates import Dates
+from adapters.archive.safety import LeftOut, Unusable
+from adapters.archive.slack_text import Names, message_text
+from knowledge.messages import (
+    Channel,
+    ChannelRef,
+    Deleted,
+    MessageRef,
+    Person,
+    PersonKind,
+    PersonRef,
+    SourceMessage,
+    Version,
+    Visibility,
+)
+
+PLATFORM = "slack"
+_SAID = frozenset({"", "file_share", "thread_broadcast", "me_message", "file_comment"})
+"""Subtypes in which a person says something. Every other one is housekeeping, or a bot's."""
+_TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
+_SLACKBOT = "USLACKBOT"
+
+
+def person_from(raw: Mapping[str, object], workspace: str) -> Person | None:
+    """A user; None without an id. The name is the one colleagues see."""
+    if not (user_id := fields.text(raw, "id")):
+        return None
+    profile = fields.record(raw.get("profile"))
+    name = fields.name(profile, "display_name", "real_name") or fields.name(raw, "real_name", "name") or user_id
+    kind = PersonKind.MEMBER
+    if fields.flag(raw, "is_bot") or user_id == _SLACKBOT:
+        kind = PersonKind.BOT
+    elif fields.flag(raw, "is_stranger"):
+        kind = PersonKind.EXTERNAL
+    elif fields.flag(raw, "is_restricted") or fields.flag(raw, "is_ultra_restricted"):
+        kind = PersonKind.GUEST
+    return Person(PersonRef(PLATFORM, workspace, user_id), name, kind, active=not fields.flag(raw, "deleted"))
+
+
+def channel_from(raw: Mapping[str, object], workspace: str, visibility: Visibility) -> Channel | None:
+    """A channel; None without an id. The list it stands in says who may read it; `is_private` may only narrow that."""
+    if not (channel_id := fields.text(raw, "id")):
+        return None
+    if fields.flag(raw, "is_im") or fields.flag(raw, "is_mpim"):
+        visibility = Visibility.DIRECT
+    elif fields.flag(raw, "is_private") and visibility is Visibility.PUBLIC:
+        visibility = Visibility.PRIVATE
+    return Channel(
+        ref=ChannelRef(PLATFORM, workspace, channel_id),
+        name=fields.name(raw, "name") or channel_id,
+        visibility=visibility,
+        shared=fields.flag(raw, "is_shared") or fields.flag(raw, "is_ext_shared"),
+        archived=fields.flag(raw, "is_archived"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReader:
+    """What translating the messages of one channel takes. `site` is like "https://acme.slack.com"."""
+
+    channel: ChannelRef
+    names: Names
+    bots: frozenset[str]
+    dates: Dates
+    site: str
+    include_bots: bool = False
+
+    def read(self, raw: object) -> SourceMessage | Deleted | LeftOut:
+        """One message of a day file. Errors: `Unusable` with the sentence to report."""
+        if not isinstance(raw, dict):
+            raise Unusable("A message is no JSON object; it was left out.")
+        subtype = fields.text(raw, "subtype")
+        if subtype in {"tombstone", "message_deleted"}:
+            gone = raw.get("deleted_ts") if subtype == "message_deleted" else raw.get("ts")
+            return Deleted(MessageRef(self.channel, _ts(gone)))
+        by_bot = self._is_by_bot(raw, subtype)
+        if by_bot and not self.include_bots:
+            return LeftOut.BOT
+        if subtype not in _SAID and not by_bot:
+            return LeftOut.HOUSEKEEPING
+        text = "" if fields.flag(raw, "hidden_by_limit") else message_text(raw, self.names)
+        if not text:
+            return LeftOut.EMPTY
+        return self._message(raw, text)
+
+    def _message(self, raw: Mapping[str, object], text: str) -> SourceMessage:
+        ts = _ts(raw.get("ts"))
+        posted_at = self.dates.from_epoch(ts)
+        author_id = fields.text(raw, "user")
+        channel = self.channel
+        return SourceMessage(
+            ref=MessageRef(channel, ts),
+            text=text,
+            author=PersonRef(PLATFORM, channel.workspace, author_id) if author_id else None,
+            author_name=self.names.people.get(author_id) or _guest_name(raw) or author_id,
+            posted_at=posted_at,
+            thread_id=_thread(raw, ts),
+            permalink=f"{self.site}/archives/{quote(channel.channel_id, safe='')}/p{ts.replace('.', '')}",
+            version=_version(raw),
+            reactions=reactions_from(raw.get("reactions")),
+        )
+
+    def _is_by_bot(self, raw: Mapping[str, object], subtype: str) -> bool:
+        """A person's message sent through an app also has a `bot_id`, but its user is no bot."""
+        user_id = fields.text(raw, "user")
+        return subtype == "bot_message" or user_id in self.bots or ("bot_id" in raw and not user_id)
+
+
+def reactions_from(value: object) -> dict[str, int]:
+    """How many people chose each emoji; skin tones count as one."""
+    counts: dict[str, int] = {}
+    for reaction in fields.records(value):
+        name = fields.name(reaction, "name").partition("::")[0]
+        users = reaction.get("users")
+        count = fields.integer(reaction, "count") or (len(users) if isinstance(users, list) else 0)
+        if name and count > 0:
+            counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def _ts(value: object) -> str:
+    if isinstance(value, str) and _TS.fullmatch(value):
+        return value
+    raise Unusable(f"A message has the time {str(value)[:40]!r}, which is no Slack time; it was left out.")
+
+
+def _thread(raw: Mapping[str, object], ts: str) -> str | None:
+    """A reply names its thread; a first message does too, or in old exports only counts its replies."""
+    thread = fields.text(raw, "thread_ts")
+    if _TS.fullmatch(thread):
+        return thread
+    return ts if fields.integer(raw, "reply_count") or raw.get("replies") else None
+
+
+def _version(raw: Mapping[str, object]) -> Version:
+    edited = fields.text(fields.record(raw.get("edited")), "ts")
+    return Version(edited_ts=Decimal(edited)) if _TS.fullmatch(edited) else Version()
+
+
+def _guest_name(raw: Mapping[str, object]) -> str:
+    """The name a message carries itself, as those of other companies and of bots do."""
+    profile = fields.record(raw.get("user_profile"))
+    return fields.name(profile, "display_name", "real_name", "name") or fields.name(raw, "username")

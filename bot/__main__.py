@@ -1,0 +1,26 @@
+"""The command `threadlore`: adds up the command groups."""
+
+import typer
+
+from bot.commands import admin, measure, operate, serve
+
+app = typer.Typer(
+    name="threadlore",
+    help="Answers questions from what your team has already written, and cites it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+for group in (serve.group, admin.group, operate.group):
+    app.registered_commands.extend(group.registered_commands)
+app.add_typer(operate.models, name="models")
+app.add_typer(measure.evaluate, name="eval")
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""answer_chain: recall → understand → retrieve → decide → prompt → generate → cite → remember, as LangChain runnables."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
+
+from bot import citations, prompts
+from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
+from bot.plaintext import harmless
+from bot.ports import Memory
+from bot.sufficiency import Thresholds, Verdict, decide
+from bot.telemetry import Stopwatch
+from knowledge.followup import standalone
+from knowledge.index import Index
+from knowledge.passages import Line, Passage
+from knowledge.retriever import ScopedRetriever, Search, passage_of
+from knowledge.scope import Scope
+
+NEAREST = 3
+QUOTED_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a prompt may hold: its length in tokens, known once the model runs, and its passages."""
+
+    prompt_tokens: Callable[[], Awaitable[int]]
+    passages: int
+
+
+class Asked(TypedDict, total=False):
+    """What flows through the chain; each step adds its key."""
+
+    question: Question
+    scope: Scope
+    watch: Stopwatch
+    turns: tuple[Turn, ...]
+    query: str
+    passages: list[Passage]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the chain is made of."""
+
+    memory: Memory
+    search: Search
+    index: Index
+    model: BaseChatModel
+    count: prompts.Count
+    thresholds: Thresholds
+    limits: Limits
+
+
+def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
+    """From a question and its scope to fragments and one answer. The scope is decided before this begins."""
+
+    async def recall(asked: Asked) -> tuple[Turn, ...]:
+        with asked["watch"].step("memory"):
+            turns = await parts.memory.recall(asked["question"])
+            return await _still_readable(parts.index, asked["scope"], turns)
+
+    def understand(asked: Asked) -> str:
+        return standalone(asked["question"].text, [turn.question for turn in asked["turns"]])
+
+    async def retrieve(asked: Asked) -> list[Passage]:
+        with asked["watch"].step("retrieval"):
+            retriever = ScopedRetriever(search=parts.search, scope=asked["scope"], limit=parts.limits.passages)
+            return [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
+
+    def judge(asked: Asked) -> Verdict:
+        return decide(asked["passages"], parts.thresholds)
+
+    async def respond(states: AsyncIterator[Any]) -> AsyncIterator[AnswerEvent]:
+        asked: Asked = {}
+        async for state in states:
+            asked = {**asked, **state}
+        async for event in _respond(parts, asked):
+            yield event
+
+    return (
+        _adding("turns", recall)
+        | _adding("query", understand)
+        | _adding("passages", retrieve)
+        | _adding("verdict", judge)
+        | RunnableGenerator(respond)
+    )
+
+
+def _adding(key: str, step: Callable[[Asked], Any]) -> Runnable[Any, Any]:
+    """A step of the chain: everything known so far passes through, and one key is added."""
+    return RunnablePassthrough.assign(**{key: RunnableLambda(cast("Callable[[Any], Any]", step))})
+
+
+async def _respond(parts: Parts, asked: Asked) -> AsyncIterator[AnswerEvent]:
+    if asked["verdict"] is Verdict.DECLINE:
+        yield _declined(asked)
+        return
+    question = asked["question"]
+    budget = await parts.limits.prompt_tokens()
+    sources = await prompts.fitting(asked["passages"], asked["query"], budget, parts.count)
+    prompt = prompts.build(question.text, sources, asked["turns"])
+    words = Words()
+    usage = _Usage()
+    async for chunk in parts.model.astream(prompt):
+        usage.read(chunk)
+        if ready := words.add(str(chunk.text)):
+            yield Fragment(ready)
+    if rest := words.rest():
+        yield Fragment(rest)
+    answer = _cited(asked, harmless(words.everything), sources)
+    answer = replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
+    await parts.memory.remember(question, _turn(question, answer))
+    yield answer
+
+
+def _cited(asked: Asked, text: str, sources: Sequence[Line]) -> Answer:
+    """The answer with marks that resolve. Text that no source supports gives way to quotations."""
+    cited = citations.resolve(text, sources)
+    outcome = Outcome.ANSWERED if asked["verdict"] is Verdict.ANSWER else Outcome.ANSWERED_WITH_WARNING
+    if not cited.citations:
+        best = sorted(sources, key=lambda line: -line.score)[:QUOTED_LINES]
+        found = tuple(Citation(n, line, citations.quote(line.text)) for n, line in enumerate(best, start=1))
+        said = "\n".join(f"{c.line.author or 'Someone'} wrote: “{c.quote}” [{c.n}]" for c in found)
+        return _answer(asked, harmless(said), Outcome.ANSWERED_WITH_WARNING, found)
+    if cited.unsupported:
+        outcome = Outcome.ANSWERED_WITH_WARNING
+    return _answer(asked, cited.text, outcome, cited.citations)
+
+
+def _declined(asked: Asked) -> Answer:
+    nearest = tuple(max(p.lines, key=lambda line: line.score) for p in asked["passages"][:NEAREST])
+    people = tuple(dict.fromkeys(line.author for line in nearest if line.author))
+    names = asked["scope"].channel_names
+    where = _listed([f"#{name}" for name in names]) if names else "no channel, because none is open to you here"
+    text = f"I did not find an answer to that. I searched {where}."
+    return replace(_answer(asked, text, Outcome.DECLINED, ()), nearest=nearest, people=people)
+
+
+def _answer(asked: Asked, text: str, outcome: Outcome, found: tuple[Citation, ...]) -> Answer:
+    scope = asked["scope"]
+    return Answer(
+        text=text, outcome=outcome, citations=found, audience=scope.audience, scope_channels=scope.channel_names
+    )
+
+
+def _listed(names: Sequence[str], most: int = 5) -> str:
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def _turn(question: Question, answer: Answer) -> Turn:
+    keys = tuple(message_key(citation.line) for citation in answer.citations)
+    return Turn(question.text, answer.text, keys)
+
+
+def message_key(line: Line) -> str:
+    """A message as one answer saw it: an edit makes a new key, so what was said of the old text is not recalled."""
+    return f"{line.message_pk}:{line.rev}"
+
+
+async def _still_readable(index: Index, scope: Scope, turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """Turns whose every message still stands as it was and is in scope: memory never outlives a deletion."""
+    wanted = {key for turn in turns for key in turn.message_keys}
+    if not wanted:
+        return tuple(turns)
+    standing = await index.still_true(scope.channel_pks, sorted(wanted))
+    return tuple(turn for turn in turns if standing.issuperset(turn.message_keys))
+
+
+class Words:
+    """Collects a stream and lets whole words through, harmless: a link cut in two would slip past."""
+
+    def __init__(self) -> None:
+        self.everything = ""
+        self._sent = 0
+
+    def add(self, piece: str) -> str:
+        self.everything += piece
+        end = max(self.everything.rfind(" "), self.everything.rfind("\n")) + 1
+        return self._up_to(end)
+
+    def rest(self) -> str:
+        return self._up_to(len(self.everything))
+
+    def _up_to(self, end: int) -> str:
+        ready = self.everything[self._sent : end]
+        self._sent = max(self._sent, end)
+        return harmless(ready)
+
+
+class _Usage:
+    """Token counts and times that the model reports along the stream."""
+
+    def __init__(self) -> None:
+        self.tokens = TokenCounts()
+        self.timings = Timings()
+        self.model = ""
+
+    def read(self, chunk: AIMessageChunk) -> None:
+        details = chunk.response_metadata
+        if "generation_ms" in details:
+            self.timings = Timings(
+                queue=float(details.get("queue_ms", 0.0)),
+                prefill=float(details.get("prefill_ms", 0.0)),
+                generation=float(details["generation_ms"]),
+            )
+        self.model = str(details.get("model_name", self.model))
+        if chunk.usage_metadata is not None:
+            usage = chunk.usage_metadata
+            cached = usage.get("input_token_details", {}).get("cache_read", 0)
+            self.tokens = TokenCounts(usage["input_tokens"], cached, usage["output_tokens"])

@@ -1,0 +1,90 @@
+"""Ties an answer's sentences to the lines they rest on. This file performs no I/O.
+
+The model writes [1]-style marks; small models forget them or invent them. A mark that cites nothing
+is dropped; a sentence without a mark gets the line that holds most of its words; a sentence that no
+line supports is left without a mark, and counted.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.conversation import Citation
+from knowledge.lexical import terms
+from knowledge.passages import Line
+
+# A sentence rests on a line when the line holds this share of the sentence's words.
+SUPPORT_SHARE = 0.6
+QUOTE_CHARS = 240
+
+_MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[\[【(（])|[。！？]+|\n|$)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*|\n+|[.!?]+"
+)
+_COMMON = frozenset(
+    ["a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "for", "from", "by", "with", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these", "those", "he", "she", "they", "we", "you", "i", "his", "her", "their", "our", "your", "my", "not", "no", "so", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """An answer whose marks all resolve. `unsupported` counts sentences that no line holds up."""
+
+    text: str
+    citations: tuple[Citation, ...]
+    sentences: int
+    unsupported: int
+
+
+def resolve(text: str, sources: Sequence[Line]) -> Cited:
+    """Numbers the cited lines 1, 2, … in the order of their first mark.
+
+    `sources` are the lines as the prompt numbered them, from 1.
+    """
+    numbers: dict[int, int] = {}
+    pieces: list[str] = []
+    sentences = unsupported = 0
+    for match in _SENTENCE.finditer(text):
+        raw = match.group()
+        words = _MARK.sub("", raw)
+        if not content_terms(words):
+            pieces.append(words)
+            continue
+        sentences += 1
+        cited = [n - 1 for n in _marked(raw) if 1 <= n <= len(sources) and supports(sources[n - 1], words) > 0]
+        if not cited:
+            best = max(range(len(sources)), key=lambda i: supports(sources[i], words), default=None)
+            if best is not None and supports(sources[best], words) >= SUPPORT_SHARE:
+                cited = [best]
+        if not cited:
+            unsupported += 1
+        body, space = words.rstrip(), words[len(words.rstrip()) :]
+        marks = "".join(f"[{numbers.setdefault(i, len(numbers) + 1)}]" for i in dict.fromkeys(cited))
+        pieces.append(f"{body} {marks}{space}" if marks else words)
+    citations = tuple(Citation(n, sources[i], quote(sources[i].text)) for i, n in numbers.items())
+    return Cited("".join(pieces).strip(), citations, sentences, unsupported)
+
+
+def supports(line: Line, sentence: str) -> float:
+    """The share of a sentence's content words that a line, with its author's name, holds."""
+    wanted = content_terms(sentence)
+    held = set(terms(f"{line.author} {line.text}"))
+    return len(wanted & held) / len(wanted) if wanted else 0.0
+
+
+def content_terms(text: str) -> set[str]:
+    """The words of a text that say something."""
+    return set(terms(text)) - _COMMON
+
+
+def quote(text: str) -> str:
+    """A message's own words on one line, shortened at a space."""
+    flat = " ".join(text.split())
+    if len(flat) <= QUOTE_CHARS:
+        return flat
+    cut = flat[:QUOTE_CHARS].rsplit(" ", 1)[0]
+    return f"{cut or flat[:QUOTE_CHARS]}…"
+
+
+def _marked(sentence: str) -> list[int]:
+    return [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match.group(1))]

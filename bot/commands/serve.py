@@ -1,0 +1,85 @@
+"""Commands that answer: ask, chat, demo, run."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from bot import demo as demonstration
+from bot.config import load_settings
+from bot.conversation import Answer
+from bot.documents import answer_document
+from bot.lifecycle import run_until_stopped
+from bot.questions import asker_and_audience, question
+from bot.terminal import err, note, out, print_json, run
+from bot.wiring import Console, home_of, open_app, render_answer
+
+group = typer.Typer()
+
+User = Annotated[str | None, typer.Option("--user", help="Ask as this person (id or name).")]
+Channel = Annotated[str | None, typer.Option("--channel", help="Ask in this channel: its readers see the answer.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@group.command()
+def ask(
+    text: Annotated[str, typer.Argument(help="The question.")],
+    user: User = None,
+    channel: Channel = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer one question."""
+
+    async def work() -> None:
+        async with open_app(load_settings()) as app:
+            if not as_json:
+                for line in app.notes:
+                    note(line)
+            asker, audience = await asker_and_audience(app.access, user, channel)
+            async for event in app.assistant.answer(question(text, asker, audience)):
+                if not isinstance(event, Answer):
+                    continue
+                if as_json:
+                    print_json(answer_document(event))
+                else:
+                    if asker is None and channel is None:
+                        note("Asked as the operator, who sees every channel; --user and --channel ask as somebody.")
+                    render_answer(event, out, datetime.now(UTC))
+
+    run(work())
+
+
+@group.command()
+def chat(user: User = None, channel: Channel = None) -> None:
+    """Talk with the bot in the terminal."""
+
+    async def work() -> None:
+        settings = load_settings()
+        async with open_app(settings) as app:
+            for line in app.notes:
+                note(line)
+            asker, audience = await asker_and_audience(app.access, user, channel)
+            history = home_of(settings) / "chat-history"
+            await Console(app.assistant, audience=audience, asker=asker, history_path=history, console=out).run()
+
+    run(work())
+
+
+@group.command()
+def demo() -> None:
+    """Set everything up by itself, read a sample workspace, and answer questions about it."""
+    run(demonstration.run(load_settings(), out, err))
+
+
+@group.command(name="run")
+def serve() -> None:
+    """Keep the index in step, until stopped."""
+
+    async def work() -> None:
+        async with open_app(load_settings()) as app:
+            for line in app.notes:
+                note(line)
+            note("No platform is connected: this process keeps the index up to date. Stop it with Ctrl-C.")
+            await run_until_stopped(app.indexer.run())
+
+    run(work())

@@ -1,0 +1,138 @@
+"""Settings: one frozen model per subsystem, read once from the environment and `.env`."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import BadConfiguration
+
+
+class Section(BaseModel):
+    """A group of settings. A name that is not known is refused: it is a slip of the pen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class DatabaseSettings(Section):
+    """PostgreSQL with pgvector."""
+
+    url: SecretStr | None = Field(default=None, description="Address of the database; without it the embedded one is used.")
+    pool_size: int = Field(default=8, ge=2, le=100, description="Most connections this process opens.")
+
+
+class RedisSettings(Section):
+    """Redis, for conversation memory."""
+
+    url: SecretStr | None = Field(default=None, description="Address of Redis; without it the embedded one is used.")
+
+
+class ModelSettings(Section):
+    """The language model that writes answers: a GGUF file here, or an OpenAI-compatible server."""
+
+    path: Path | None = Field(
+        default=None, description="GGUF file; without it and without a URL the small default model is used."
+    )
+    url: str | None = Field(default=None, description="OpenAI-compatible server, for example http://127.0.0.1:8080/v1.")
+    name: str | None = Field(default=None, description="Name of the model on that server.")
+    api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
+    gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
+    context: int = Field(default=4096, ge=512, le=1_048_576, description="Context window in tokens.")
+    threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
+    max_tokens: int = Field(default=160, ge=8, le=8192, description="Longest answer in tokens.")
+    temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
+    prompt_tokens: int | None = Field(
+        default=None, ge=256, description="Longest prompt in tokens; without it 700 on a CPU and 3000 on a GPU or a server."
+    )
+
+
+class EmbeddingSettings(Section):
+    """The model that turns texts into vectors: a GGUF file here, or an OpenAI-compatible server."""
+
+    path: Path | None = Field(
+        default=None, description="GGUF file; without it and without a URL multilingual-e5-small is used."
+    )
+    url: str | None = Field(default=None, description="OpenAI-compatible server.")
+    name: str | None = Field(default=None, description="Name of the model; with a new name a new index is built.")
+    api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
+    dimension: int | None = Field(default=None, ge=1, le=4000, description="Length of the vectors; found out when not given.")
+    gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
+    context: int = Field(default=512, ge=64, le=131_072, description="Longest text in tokens; the rest of it is not embedded.")
+    threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
+    query_prefix: str | None = Field(default=None, description="Put before a question; without it, what the model expects.")
+    passage_prefix: str | None = Field(default=None, description="Put before a passage; without it, what the model expects.")
+
+
+class MemorySettings(Section):
+    """Conversation memory in Redis."""
+
+    ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, description="A conversation is forgotten after this silence.")
+    max_turns: int = Field(default=6, ge=0, le=50, description="Questions remembered in one conversation.")
+    max_chars: int = Field(default=8000, ge=0, description="Characters remembered in one conversation.")
+
+
+class AnswerSettings(Section):
+    """When to answer, and from how much."""
+
+    passages: int = Field(default=8, ge=1, le=50, description="Passages retrieved for one question.")
+    decline_below: float = Field(default=0.35, ge=0, le=1, description="Say that nothing was found below this likelihood.")
+    warn_below: float = Field(default=0.5, ge=0, le=1, description="Answer with a warning below this likelihood.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, as THREADLORE_SECTION__NAME in the environment or in `.env`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THREADLORE_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+    )
+
+    home: Path | None = Field(default=None, description="Where embedded servers and models keep their data.")
+    log_level: str = Field(
+        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    model: ModelSettings = ModelSettings()
+    embedding: EmbeddingSettings = EmbeddingSettings()
+    memory: MemorySettings = MemorySettings()
+    answer: AnswerSettings = AnswerSettings()
+
+
+def load_settings() -> Settings:
+    """Reads the settings. Errors: `BadConfiguration` naming each setting that cannot be right."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise BadConfiguration(
+            "; ".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+        ) from None
+    except ValueError as error:
+        raise BadConfiguration(f"The settings cannot be read: {error}") from error
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return "THREADLORE_" + "__".join(str(part).upper() for part in place)
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table for the README."""
+    rows = ["| setting | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, Section):
+            rows += [
+                f"| `THREADLORE_{name.upper()}__{key.upper()}` | {_shown(one.default)} | {one.description} |"
+                for key, one in type(default).model_fields.items()
+            ]
+        else:
+            rows.append(f"| `THREADLORE_{name.upper()}` | {_shown(default)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shown(default: object) -> str:
+    return "" if default is None else f"`{default}`"

@@ -1,0 +1,133 @@
+"""Checks everything the bot depends on, and tells how to mend what is wrong."""
+
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from bot.config import Settings
+from bot.errors import BotError, StartupError
+from bot.generation.sequence import Report
+from bot.memory import open_redis
+from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
+from knowledge.database import connect
+from knowledge.errors import KnowledgeError
+from knowledge.migrate import check_pgvector, pending_in
+
+LOW_DISK_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `mend` says what to do when it is not well."""
+
+    name: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """Looks at database, schema, Redis, both models, GPU offload and disk. Raises nothing."""
+    checks = [_disk(settings)]
+    async with AsyncExitStack() as stack:
+        try:
+            servers = await stack.enter_async_context(open_servers(settings))
+        except KnowledgeError as error:
+            checks.append(Check("database", ok=False, found=str(error), mend="Set THREADLORE_DATABASE__URL."))
+        else:
+            checks += [await _try("database", _database, servers), await _try("schema", _schema, servers)]
+            checks.append(await _try("redis", _redis, servers))
+        checks += await _chat(settings, stack)
+        checks.append(await _embedding(settings, stack))
+    return checks
+
+
+async def _try(name: str, look: Callable[[Servers], Awaitable[Check]], servers: Servers) -> Check:
+    try:
+        return await look(servers)
+    except KnowledgeError as error:
+        return Check(name, ok=False, found=str(error), mend="Start PostgreSQL, or set THREADLORE_DATABASE__URL.")
+    except (OSError, ValueError) as error:
+        return Check(
+            name, ok=False, found=f"{type(error).__name__}: {error}", mend="Check the address in the settings."
+        )
+
+
+async def _database(servers: Servers) -> Check:
+    async with connect(servers.database_url) as connection:
+        row = await (await connection.execute("SHOW server_version")).fetchone()
+        pgvector = await check_pgvector(connection)
+    kind = "embedded" if servers.embedded else "given"
+    return Check("database", ok=True, found=f"PostgreSQL {row[0] if row else '?'} ({kind}), pgvector {pgvector}")
+
+
+async def _schema(servers: Servers) -> Check:
+    pending = await pending_in(servers.database_url)
+    if pending:
+        return Check(
+            "schema", ok=servers.embedded, found=f"{len(pending)} migrations to run", mend="threadlore migrate"
+        )
+    return Check("schema", ok=True, found="up to date")
+
+
+async def _redis(servers: Servers) -> Check:
+    client = open_redis(servers.redis_url)
+    try:
+        info = await client.info("server")
+        return Check("redis", ok=True, found=f"Redis {info['redis_version']}")
+    except Exception as error:  # noqa: BLE001  # whatever the client raises, the check reports it
+        mend = "Start Redis or set THREADLORE_REDIS__URL; without it answers come without memory."
+        return Check("redis", ok=False, found=type(error).__name__, mend=mend)
+    finally:
+        await client.aclose()
+
+
+async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
+    try:
+        chat = await chat_of(settings, stack)
+        if chat.engine is None:
+            reply = await chat.model.ainvoke("Say yes.")
+            return [
+                Check("model", ok=True, found=f"{chat.name} at {settings.model.url}: {len(str(reply.text))} characters")
+            ]
+        report = await chat.engine.start()
+    except (StartupError, BotError) as error:
+        return [Check("model", ok=False, found=str(error), mend="Set THREADLORE_MODEL__PATH or THREADLORE_MODEL__URL.")]
+    size = f"{report.size_bytes / 1e6:,.0f} MB, context {report.n_ctx}, {report.threads} threads"
+    return [Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"), offload(report)]
+
+
+def offload(report: Report) -> Check:
+    """What this build can put on a GPU, and what it did."""
+    if not report.can_offload:
+        found = "this build of llama.cpp runs on the CPU only"
+        return Check("offload", ok=True, found=found, mend="For a GPU: CMAKE_ARGS=-DGGML_CUDA=on make setup")
+    devices = ", ".join(report.devices) or "no device"
+    found = f"{report.offloaded_layers} of {report.model_layers} layers on {devices}"
+    wanted = report.model_layers if report.requested_gpu_layers < 0 else report.requested_gpu_layers
+    done = report.offloaded_layers >= min(wanted, report.model_layers)
+    return Check(
+        "offload", ok=done, found=found, mend="" if done else "Free GPU memory or lower THREADLORE_MODEL__GPU_LAYERS."
+    )
+
+
+async def _embedding(settings: Settings, stack: AsyncExitStack) -> Check:
+    try:
+        embedding = await embedding_of(settings, stack)
+        vector = await embedding.embed_query("Is anybody there?")
+    except (StartupError, BotError, KnowledgeError) as error:
+        mend = "Set THREADLORE_EMBEDDING__PATH or THREADLORE_EMBEDDING__URL; without it search goes by words alone."
+        return Check("embedding", ok=False, found=str(error), mend=mend)
+    return Check("embedding", ok=True, found=f"{embedding.name}, {len(vector)} numbers")
+
+
+def _disk(settings: Settings) -> Check:
+    place = home_of(settings)
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found = f"{free / 1e9:,.1f} GB free under {place}"
+    return Check(
+        "disk", ok=free > LOW_DISK_BYTES, found=found, mend="Free some space, or move it with THREADLORE_HOME."
+    )

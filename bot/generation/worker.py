@@ -1,0 +1,148 @@
+"""The model child: `python -m bot.generation.worker`. Reads requests, schedules, runs, writes events.
+
+It lives exactly as long as its standard input is open: when the bot dies, however it dies, the pipe
+closes and the child ends at once, even in the middle of an answer. It holds no token and no
+connection, and imports nothing that could make one.
+"""
+
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bot.generation.scheduler import Scheduler, State
+from bot.generation.sequence import (
+    Cancel,
+    Count,
+    Embed,
+    Event,
+    Failed,
+    Generate,
+    Message,
+    ModelSpec,
+    Piece,
+    Progress,
+    Ready,
+    Shutdown,
+    decode,
+    encode,
+    take_frames,
+)
+from bot.generation.steps import Steps
+
+READ_BYTES = 1 << 16
+FILE_TYPES = {"q4_0": 2, "q8_0": 7, "f16": 1}
+USAGE_EXIT, FAILED_EXIT = 2, 1
+
+
+class Pipe:
+    """The two ends of the conversation with the bot."""
+
+    def __init__(self) -> None:
+        # Whatever a library prints must not end up between our frames.
+        self._out = os.dup(1)
+        os.dup2(2, 1)
+        self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def write(self, event: Event) -> None:
+        """Sends one event, whole."""
+        view = memoryview(encode(event))
+        while view:
+            view = view[os.write(self._out, view) :]
+
+    def _read(self) -> None:
+        buffer = b""
+        try:
+            while chunk := os.read(0, READ_BYTES):
+                frames, buffer = take_frames(buffer + chunk)
+                for frame in frames:
+                    self.inbox.put(decode(frame))
+        except (ValueError, OSError):
+            end(FAILED_EXIT)
+        end(0)
+
+
+def end(code: int) -> NoReturn:
+    """Ends the process from any thread, without waiting for a computation."""
+    os._exit(code)
+
+
+def serve(pipe: Pipe) -> None:
+    """Loads the model named by the first message, then works until told to stop."""
+    from bot.generation.runner import LoadError, LoadLog, Model
+
+    spec = pipe.inbox.get()
+    if not isinstance(spec, ModelSpec):
+        return
+    try:
+        model = Model(spec, LoadLog())
+    except LoadError as error:
+        pipe.write(Failed("", str(error)))
+        return
+    pipe.write(Ready(model.report))
+    steps, scheduler = Steps(model), Scheduler()
+    while True:
+        while not len(scheduler) or not pipe.inbox.empty():
+            message = pipe.inbox.get()
+            if isinstance(message, Shutdown):
+                return
+            receive(message, steps, scheduler, pipe)
+        for work in scheduler.schedule():
+            for event in steps.step(work):
+                pipe.write(event)
+                if not isinstance(event, Progress | Piece):
+                    steps.release(work.request_id)
+                    scheduler.finish(work.request_id)
+
+
+def receive(message: Message, steps: Steps, scheduler: Scheduler, pipe: Pipe) -> None:
+    """Queues a request, or ends a cancelled one before its next step."""
+    match message:
+        case Cancel(request_id):
+            cancelled = steps.release(request_id)
+            if scheduler.finish(request_id) is not State.FINISHED:
+                pipe.write(cancelled)
+        case Generate() | Embed() | Count() as work if scheduler.state_of(work.request_id) is State.FINISHED:
+            scheduler.add(work)
+        case _:
+            pass
+
+
+def requantize(source: Path, target: Path, file_type: str) -> int:
+    """Writes `source` again in another number format; `target` appears only when it is complete."""
+    import llama_cpp
+
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = FILE_TYPES[file_type]
+    params.allow_requantize = True
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".requantize-") as folder:
+        draft = Path(folder, target.name)
+        code = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(draft), params)
+        if code == 0:
+            draft.replace(target)
+    return int(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The child's life, or with --requantize SOURCE TARGET TYPE one conversion."""
+    match arguments:
+        case ["--requantize", source, target, file_type] if file_type in FILE_TYPES:
+            return FAILED_EXIT if requantize(Path(source), Path(target), file_type) else 0
+        case [_, *_]:
+            return USAGE_EXIT
+    # A terminal's Ctrl-C and a service manager's SIGTERM go to the whole group. The bot decides when its
+    # child ends, so that answers can be finished first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    serve(Pipe())
+    return 0
+
+
+if __name__ == "__main__":
+    end(main(sys.argv[1:]))

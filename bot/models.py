@@ -1,0 +1,145 @@
+"""Opens the models that the settings name: a GGUF file, a server, or the small built-in ones."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from bot.errors import BadConfiguration
+from bot.generation.chat_model import LlamaChatModel
+from bot.generation.embedder import LlamaEmbedder
+from bot.generation.engine import Engine
+from bot.generation.model_files import default_chat_model, default_embedding_model
+from bot.generation.remote import RemoteEmbedder, remote_chat_model
+from bot.generation.sequence import ModelSpec
+from bot.prompts import Count
+from knowledge.ports import EmbeddingModel
+
+PROMPT_TOKENS_ON_CPU = 700
+PROMPT_TOKENS_ELSEWHERE = 3000
+# A server does not count for us. Latin text has about four characters a token, Chinese one.
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSpec:
+    """Which chat model to open. Exactly as the settings of the same names."""
+
+    path: Path | None
+    url: str | None
+    name: str | None
+    api_key: str
+    gpu_layers: int
+    context: int
+    threads: int | None
+    max_tokens: int
+    temperature: float
+    prompt_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpec:
+    """Which embedding model to open. Exactly as the settings of the same names."""
+
+    path: Path | None
+    url: str | None
+    name: str | None
+    api_key: str
+    dimension: int | None
+    gpu_layers: int
+    context: int
+    threads: int | None
+    query_prefix: str | None
+    passage_prefix: str | None
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where to find this model again, to embed questions until a successor's index is complete. No secrets."""
+        return {
+            "path": str(self.path.absolute()) if self.path else None,
+            "url": self.url,
+            "name": self.name,
+            "context": self.context,
+            "query_prefix": self.query_prefix,
+            "passage_prefix": self.passage_prefix,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """A chat model ready for use. `engine` is None when it runs on a server."""
+
+    model: BaseChatModel
+    name: str
+    count: Count
+    engine: Engine | None
+    prompt_tokens: int | None
+
+    async def prompt_budget(self) -> int:
+        """The longest prompt that this hardware reads in good time. Starts a local model to see where it runs."""
+        if self.prompt_tokens is not None:
+            return self.prompt_tokens
+        if self.engine is None:
+            return PROMPT_TOKENS_ELSEWHERE
+        report = await self.engine.start()
+        return PROMPT_TOKENS_ELSEWHERE if report.offloaded_layers else PROMPT_TOKENS_ON_CPU
+
+
+async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> ChatModel:
+    """The chat model; a local one loads when it is first asked. Errors: `StartupError`."""
+    if spec.url is not None:
+        if spec.name is None:
+            raise BadConfiguration(
+                "THREADLORE_MODEL__NAME: name the model that the server at THREADLORE_MODEL__URL runs."
+            )
+        remote = remote_chat_model(
+            spec.url, spec.name, api_key=spec.api_key, temperature=spec.temperature, max_tokens=spec.max_tokens
+        )
+        return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens)
+    path = spec.path or default_chat_model(home)
+    engine = Engine(ModelSpec(str(path), n_ctx=spec.context, gpu_layers=spec.gpu_layers, threads=spec.threads or 0))
+    engine.check_files()
+    stack.push_async_callback(engine.close)
+    model = LlamaChatModel(engine=engine, max_tokens=spec.max_tokens, temperature=spec.temperature)
+    return ChatModel(model, path.stem, model.count, engine, spec.prompt_tokens)
+
+
+async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExitStack) -> EmbeddingModel:
+    """The embedding model, loaded. Errors: `StartupError`, `EmbeddingUnavailable`."""
+    if spec.url is not None:
+        if spec.name is None:
+            raise BadConfiguration(
+                "THREADLORE_EMBEDDING__NAME: name the model that the server at THREADLORE_EMBEDDING__URL runs."
+            )
+        return await RemoteEmbedder.open(
+            spec.url,
+            spec.name,
+            api_key=spec.api_key,
+            dimension=spec.dimension,
+            query_prefix=spec.query_prefix,
+            passage_prefix=spec.passage_prefix,
+        )
+    path = spec.path or default_embedding_model(home)
+    engine = Engine(
+        ModelSpec(str(path), n_ctx=spec.context, gpu_layers=spec.gpu_layers, threads=spec.threads or 0, embedding=True)
+    )
+    stack.push_async_callback(engine.close)
+    embedder = await LlamaEmbedder.open(engine, query_prefix=spec.query_prefix, passage_prefix=spec.passage_prefix)
+    if spec.name is not None:
+        embedder.name = spec.name
+    if spec.dimension is not None and spec.dimension != embedder.dimension:
+        raise BadConfiguration(
+            f"THREADLORE_EMBEDDING__DIMENSION is {spec.dimension}, but {path.name} gives {embedder.dimension} numbers."
+        )
+    return embedder
+
+
+async def estimate(texts: Sequence[str]) -> list[int]:
+    """About how many tokens each text has, on the safe side, for models that run elsewhere."""
+    return [
+        sum(1 for character in text if not character.isascii()) + len(text) // CHARACTERS_PER_TOKEN + 1
+        for text in texts
+    ]

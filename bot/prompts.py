@@ -1,0 +1,61 @@
+"""The system prompt, and the sources that fit beside the question in the context window."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC
+
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+
+from bot.conversation import Turn
+from bot.plaintext import neutralise
+from knowledge.passages import Line, Passage
+
+# Short on purpose: a model of 135 M parameters follows few orders, and every token of it is paid on each answer.
+SYSTEM = (
+    "You answer questions about a team from the messages given. Use only these messages. "
+    "Answer in one or two short sentences and put the number of the message you used in brackets, like [1]. "
+    "If the messages do not answer the question, say so."
+)
+SOURCE_CHARS = 900
+MOST_SOURCES = 12
+# Chat templates add a few tokens around every message, and the headings take some.
+OVERHEAD_TOKENS = 64
+
+Count = Callable[[Sequence[str]], Awaitable[list[int]]]
+
+
+async def fitting(passages: Sequence[Passage], question: str, budget_tokens: int, count: Count) -> list[Line]:
+    """The best lines that fit, in reading order: passages as ranked, lines as they were said.
+
+    Units: `budget_tokens` covers the whole prompt. At least one line is kept, cut if it must be.
+    """
+    lines = {line.message_pk: line for passage in reversed(passages) for line in passage.lines}
+    ranked = sorted(lines.values(), key=lambda line: -line.score)[: 3 * MOST_SOURCES]
+    costs = await count([SYSTEM, question, *(source(line, 88) for line in ranked)])
+    left = budget_tokens - OVERHEAD_TOKENS - costs[0] - costs[1]
+    chosen: set[int] = set()
+    for line, cost in zip(ranked, costs[2:], strict=True):
+        if chosen and (cost > left or len(chosen) == MOST_SOURCES):
+            continue
+        chosen.add(line.message_pk)
+        left -= cost
+    in_order = dict.fromkeys(line.message_pk for passage in passages for line in passage.lines)
+    return [lines[pk] for pk in in_order if pk in chosen]
+
+
+def build(question: str, sources: Sequence[Line], turns: Sequence[Turn]) -> list[BaseMessage]:
+    """The messages for the model: orders, numbered sources as data, the talk so far, the question."""
+    parts = ["Messages:", *(source(line, n) for n, line in enumerate(sources, start=1))]
+    if turns:
+        last = turns[-1]
+        parts.append(
+            f"\nEarlier question: {neutralise(last.question)}\nEarlier answer: {neutralise(last.answer)[:400]}"
+        )
+    parts.append(f"\nQuestion: {neutralise(question)}")
+    return [SystemMessage(SYSTEM), HumanMessage("\n".join(parts))]
+
+
+def source(line: Line, n: int) -> str:
+    """One numbered source: who, when and where, then the words."""
+    when = f", {line.posted_at.astimezone(UTC):%Y-%m-%d}" if line.posted_at else ""
+    text = " ".join(neutralise(line.text).split())[:SOURCE_CHARS]
+    return f"[{n}] {neutralise(line.author) or 'someone'} in #{neutralise(line.channel_name)}{when}: {text}"

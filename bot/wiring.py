@@ -1,0 +1,226 @@
+"""COMPOSITION ROOT: builds the application from settings, and closes it in reverse. The only file that names adapters."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from adapters.archive.detect import open_export
+from adapters.console import Console, render_answer
+from bot.admin import Admin
+from bot.assistant import Assistant
+from bot.chain import Limits, Parts, answer_chain
+from bot.config import EmbeddingSettings, Settings
+from bot.errors import BadConfiguration, StartupError
+from bot.memory import RedisMemory, open_redis
+from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
+from bot.ports import Memory
+from bot.sufficiency import Thresholds
+from bot.telemetry import setup_logging
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.database import Database, ensure_database
+from knowledge.embedded import Addresses, default_home, embedded_servers
+from knowledge.embeddings import ModelEmbeddings, VectorCache
+from knowledge.errors import KnowledgeError
+from knowledge.forget import Eraser
+from knowledge.importer import Importer
+from knowledge.index import Index
+from knowledge.indexer import Indexer
+from knowledge.migrate import migrate, prepare
+from knowledge.models import IndexModels
+from knowledge.ports import EmbeddingModel
+from knowledge.retriever import Search
+
+__all__ = [
+    "App",
+    "Console",
+    "Servers",
+    "chat_of",
+    "embedding_of",
+    "evaluation_embeddings",
+    "home_of",
+    "open_app",
+    "open_export",
+    "open_servers",
+    "render_answer",
+]
+
+DATABASE = "threadlore"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where PostgreSQL and Redis are. `notes`: one line for the person at the terminal on what was started."""
+
+    database_url: str
+    redis_url: str
+    embedded: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The running application, as commands see it."""
+
+    assistant: Assistant
+    admin: Admin
+    access: Access
+    importer: Importer
+    indexer: Indexer
+    chat: ChatModel
+    notes: tuple[str, ...]
+
+
+def home_of(settings: Settings) -> Path:
+    """Where servers and models keep their data."""
+    return (settings.home or default_home()).expanduser().absolute()
+
+
+@asynccontextmanager
+async def open_servers(settings: Settings, *, database: str = DATABASE) -> AsyncIterator[Servers]:
+    """The servers that the settings name, or embedded ones for those they do not.
+
+    `database` names the embedded server's database. Errors: `KnowledgeUnavailable`.
+    """
+    url, redis = _secret(settings.database.url), _secret(settings.redis.url)
+    home = home_of(settings)
+    async with embedded_servers(home, postgres=not url, redis=not redis) as started:
+        started_url = await ensure_database(started.database_url, database) if started.database_url else ""
+        yield Servers(
+            database_url=url or started_url,
+            redis_url=redis or started.redis_url or "",
+            embedded=not url,
+            notes=_notes(started, home),
+        )
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    database: str = DATABASE,
+    model: ChatModel | None = None,
+    embedder: EmbeddingModel | None = None,
+    memory: Memory | None = None,
+) -> AsyncIterator[App]:
+    """Everything, ready to answer. Defaults are production; the keywords are what tests replace.
+
+    Errors: `StartupError`, `KnowledgeError`.
+    """
+    setup_logging(settings.log_level)
+    home = home_of(settings)
+    async with AsyncExitStack() as stack:
+        servers = await stack.enter_async_context(open_servers(settings, database=database))
+        await (migrate(servers.database_url) if servers.embedded else prepare(servers.database_url))
+        db = await stack.enter_async_context(Database(servers.database_url, size=settings.database.pool_size))
+        if memory is None:
+            memory = await _open_memory(settings, servers.redis_url, stack)
+        chat = model or await chat_of(settings, stack)
+        notes = list(servers.notes)
+        if settings.model.path is None and settings.model.url is None and model is None:
+            notes.append(f"Using the built-in small model {chat.name}; set THREADLORE_MODEL__PATH for a better one.")
+        spec = _embedding_spec(settings.embedding)
+        embedding = ModelEmbeddings(embedder or await open_embedding_model(spec, home, stack))
+        indexer = Indexer(db, embedding, source=spec.source)
+        models = IndexModels(db)
+        embeddings = {embedding.name: embedding}
+        if (await indexer.register()).state == "building":
+            notes.append(await _open_previous(models, spec, home, stack, embeddings))
+        index, access, archive = Index(db), Access(db), Archive(db)
+        search = Search(index, models, embeddings)
+        parts = Parts(
+            memory=memory,
+            search=search,
+            index=index,
+            model=chat.model,
+            count=chat.count,
+            thresholds=Thresholds(settings.answer.decline_below, settings.answer.warn_below),
+            limits=Limits(chat.prompt_budget, settings.answer.passages),
+        )
+        yield App(
+            assistant=Assistant(access, index, memory, answer_chain(parts), chat.name),
+            admin=Admin(db, Eraser(db, archive), indexer, memory),
+            access=access,
+            importer=Importer(access, archive),
+            indexer=indexer,
+            chat=chat,
+            notes=tuple(notes),
+        )
+
+
+@asynccontextmanager
+async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbeddings]:
+    """The embedding model with a cache on disk: published question sets are embedded once only."""
+    async with AsyncExitStack() as stack:
+        model = await embedding_of(settings, stack)
+        yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
+
+
+async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
+    """The chat model that the settings name. Errors: `StartupError`."""
+    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": _secret(settings.model.api_key) or ""})
+    return await open_chat_model(spec, home_of(settings), stack)
+
+
+async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingModel:
+    """The embedding model that the settings name. Errors: `StartupError`, `EmbeddingUnavailable`."""
+    return await open_embedding_model(_embedding_spec(settings.embedding), home_of(settings), stack)
+
+
+async def _open_memory(settings: Settings, url: str, stack: AsyncExitStack) -> RedisMemory:
+    try:
+        client = open_redis(url)
+    except ValueError as error:
+        raise BadConfiguration(f"THREADLORE_REDIS__URL: {error}") from error
+    stack.push_async_callback(client.aclose)
+    kept = settings.memory
+    return RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+
+
+async def _open_previous(
+    models: IndexModels,
+    spec: EmbeddingSpec,
+    home: Path,
+    stack: AsyncExitStack,
+    embeddings: dict[str, ModelEmbeddings],
+) -> str:
+    """Opens the model of the index still in use, so that questions find it until the new index is complete."""
+    active = await models.active()
+    if active is None:
+        return "A new index is being built."
+    source: dict[str, Any] = active.source
+    previous = replace(
+        spec,
+        path=Path(source["path"]) if source.get("path") else None,
+        url=source.get("url"),
+        name=source.get("name"),
+        dimension=None,
+        context=source.get("context", spec.context),
+        query_prefix=source.get("query_prefix"),
+        passage_prefix=source.get("passage_prefix"),
+    )
+    try:
+        opened = ModelEmbeddings(await open_embedding_model(previous, home, stack))
+    except (StartupError, KnowledgeError):
+        return f"A new index is being built; until it is complete, search goes by words alone ({active.name} is away)."
+    embeddings[opened.name] = opened
+    return f"A new index is being built; until it is complete, {active.name} is searched."
+
+
+def _notes(started: Addresses, home: Path) -> tuple[str, ...]:
+    names = [
+        name for name, url in (("PostgreSQL", started.database_url), ("Redis", started.redis_url)) if url is not None
+    ]
+    return (f"Using the embedded {' and '.join(names)} in {home}.",) if names else ()
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value is not None else None
+
+
+def _embedding_spec(settings: EmbeddingSettings) -> EmbeddingSpec:
+    return EmbeddingSpec(**{**settings.model_dump(), "api_key": _secret(settings.api_key) or ""})

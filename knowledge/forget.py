@@ -1,0 +1,82 @@
+"""Forgetting on demand: a channel, everything a person wrote, or one message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.archive import Archive
+from knowledge.database import Database
+from knowledge.ledger import Ledger
+from knowledge.messages import ChannelRef, Deleted, MessageRef, PersonRef
+
+MESSAGES_OF_PERSON = """
+SELECT c.platform, c.workspace, c.channel_id, m.message_id
+FROM message m JOIN channel c USING (channel_pk) JOIN person p ON p.person_pk = m.author_pk
+WHERE (p.platform, p.workspace, p.person_id) = (%(platform)s, %(workspace)s, %(id)s) AND NOT m.deleted"""
+
+FIND_MESSAGES = """
+SELECT c.platform, c.workspace, c.channel_id, m.message_id
+FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND NOT m.deleted"""
+
+# The channel row stays as a tombstone: nothing that still arrives for the channel is stored.
+CLOSE_CHANNEL = """
+UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL
+RETURNING channel_pk"""
+DROP_UNITS = "DELETE FROM unit WHERE channel_pk = %(channel)s"
+DROP_DIRT = "DELETE FROM dirty WHERE channel_pk = %(channel)s"
+DROP_MESSAGES = "DELETE FROM message WHERE channel_pk = %(channel)s RETURNING message_pk, rev, terms, deleted"
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was removed. `keys` are the "message_pk:rev" that conversation memory may hold."""
+
+    messages: int
+    keys: tuple[str, ...] = ()
+
+
+class Eraser:
+    """Removes text, search terms, units and vectors. What it removes is gone when it returns."""
+
+    def __init__(self, database: Database, archive: Archive) -> None:
+        self._database = database
+        self._archive = archive
+
+    async def channel(self, channel: ChannelRef) -> Forgotten | None:
+        """Removes every message of a channel. None: there is no such channel. A later import may bring it back."""
+        row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
+        async with self._database.transaction() as connection:
+            closed = await (await connection.execute(CLOSE_CHANNEL, row)).fetchone()
+            if closed is None:
+                return None
+            one = {"channel": closed[0]}
+            await connection.execute(DROP_UNITS, one)
+            await connection.execute(DROP_DIRT, one)
+            rows = await (await connection.execute(DROP_MESSAGES, one)).fetchall()
+            ledger = Ledger()
+            for _, _, terms, _ in rows:
+                ledger.replace(closed[0], terms, None)
+            ledger.forget_channel_counts()
+            await ledger.settle(connection)
+        live = [(message_pk, rev) for message_pk, rev, _, deleted in rows if not deleted]
+        return Forgotten(len(live), tuple(f"{pk}:{seen}" for pk, rev in live for seen in range(1, rev + 1)))
+
+    async def person(self, person: PersonRef) -> Forgotten:
+        """Deletes everything a person wrote, as if each message had been deleted: it never comes back."""
+        row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
+        return await self._delete(await self._database.fetch(MESSAGES_OF_PERSON, row))
+
+    async def message(self, message_id: str) -> Forgotten:
+        """Deletes the messages of that id (one, unless two channels use the same id)."""
+        return await self._delete(await self._database.fetch(FIND_MESSAGES, {"id": message_id}))
+
+    async def _delete(self, rows: Sequence[tuple[str, ...]]) -> Forgotten:
+        deleted, keys = 0, list[str]()
+        for start in range(0, len(rows), BATCH):
+            batch = [Deleted(MessageRef(ChannelRef(*row[:3]), row[3])) for row in rows[start : start + BATCH]]
+            recorded = await self._archive.record(batch)
+            deleted += recorded.deleted
+            keys += recorded.gone
+        return Forgotten(deleted, tuple(keys))

@@ -1,0 +1,72 @@
+"""Real servers once for the whole run; a fresh database for each test, copied from a migrated template."""
+
+import asyncio
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from knowledge.database import Database, drop_database, ensure_database
+from knowledge.embedded import embedded_servers
+from knowledge.migrate import migrate
+
+TEMPLATE = "threadlore_template"
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch, tmp_path_factory) -> None:
+    """A developer's own settings must not reach a test."""
+    for name in [name for name in os.environ if name.startswith("THREADLORE_")]:  # noqa: TID251 - it cleans them away
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[tuple[str, str]]:
+    """Addresses of a real PostgreSQL with pgvector and a real Redis."""
+    # Not under pytest's own folder: another run may sweep that away.
+    home = Path(tempfile.mkdtemp(prefix="threadlore-tests-"))
+    loop = asyncio.new_event_loop()
+    context = embedded_servers(home, postgres=True, redis=True)
+    addresses = loop.run_until_complete(context.__aenter__())
+    assert addresses.database_url is not None
+    assert addresses.redis_url is not None
+    yield addresses.database_url, addresses.redis_url
+    loop.run_until_complete(context.__aexit__(None, None, None))
+    loop.close()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server_url(servers) -> str:
+    """The server itself, for tests that make databases of their own."""
+    url: str = servers[0]
+    return url
+
+
+@pytest.fixture(scope="session")
+def template(server_url) -> str:
+    async def make() -> None:
+        await migrate(await ensure_database(server_url, TEMPLATE))
+
+    asyncio.run(make())
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(server_url, template) -> AsyncIterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    yield await ensure_database(server_url, name, template=template)
+    await drop_database(server_url, name)
+
+
+@pytest.fixture
+async def database(database_url) -> AsyncIterator[Database]:
+    async with Database(database_url, size=4) as opened:
+        yield opened

@@ -1,0 +1,230 @@
+"""Cutting, embedding and searching on a real PostgreSQL with pgvector."""
+
+import pytest
+
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.embeddings import ModelEmbeddings
+from knowledge.errors import EmbeddingUnavailable, IndexMismatch
+from knowledge.index import Index
+from knowledge.indexer import Indexer
+from knowledge.jobs import Jobs
+from knowledge.messages import Visibility
+from knowledge.models import IndexModels
+from knowledge.retriever import ScopedRetriever, Search, passage_of
+from knowledge.scope import Audience, Scope
+from tests.fakes.models import WordEmbedding
+from tests.talk import channel, deleted, described, said
+
+
+class World:
+    """A small index with everything around it."""
+
+    def __init__(self, database, model):
+        self.database = database
+        self.model = model
+        self.embeddings = ModelEmbeddings(model)
+        self.archive = Archive(database)
+        self.access = Access(database)
+        self.indexer = Indexer(database, self.embeddings)
+        self.models = IndexModels(database)
+        self.search = Search(Index(database), self.models, {self.embeddings.name: self.embeddings})
+
+    async def say(self, *changes):
+        await self.archive.record(changes)
+
+    async def found(self, query, *channels, **options):
+        scope = await self.scope(*channels)
+        passages = await self.search.passages(query, scope, **options)
+        return [[line.ref.message_id for line in passage.lines] for passage in passages]
+
+    async def scope(self, *channels):
+        everything = await self.access.scope_for(Audience(), None)
+        pairs = list(zip(everything.channel_pks, everything.channel_names, strict=True))
+        chosen = [(pk, name) for pk, name in pairs if not channels or name in channels]
+        return Scope(Audience(), tuple(pk for pk, _ in chosen), tuple(name for _, name in chosen))
+
+
+@pytest.fixture
+async def world(database):
+    world = World(database, WordEmbedding())
+    await world.access.record_channels([described("general"), described("board", Visibility.PRIVATE)])
+    return world
+
+
+async def test_words_are_found_before_anything_is_embedded(world):
+    await world.say(said("1", "we drop Kafka"))
+    assert await world.found("Kafka") == [["1"]]
+    assert world.model.texts == []
+
+
+async def test_a_thread_becomes_one_passage(world):
+    await world.say(said("1", "Kafka?"), said("2", "too heavy", thread="1", minute=500), said("3", "lunch", minute=900))
+    await world.indexer.drain()
+    assert await world.found("Kafka", limit=1) == [["1", "2"]]
+
+
+async def test_only_changed_texts_are_embedded_again(world):
+    await world.say(said("1", "Kafka"), said("2", "lunch", minute=60))
+    await world.indexer.drain()
+    assert len(world.model.texts) == 2
+    await world.say(said("2", "dinner", minute=60, edited=1))
+    await world.indexer.drain()
+    assert len(world.model.texts) == 3
+    assert "dinner" in world.model.texts[-1]
+    await world.say(said("2", "dinner", minute=60, edited=2))
+    await world.indexer.drain()
+    assert len(world.model.texts) == 3
+
+
+async def test_an_edit_is_found_by_its_new_words_at_once_and_never_shown_in_the_old(world):
+    await world.say(said("1", "we use Kafka"))
+    await world.indexer.drain()
+    await world.say(said("1", "we use Postgres", edited=1))
+    assert await world.found("Postgres", dense=False) == [["1"]]
+    passages = await world.search.passages("Kafka", await world.scope())
+    assert all("Kafka" not in line.text for passage in passages for line in passage.lines)
+
+
+async def test_a_deleted_message_and_its_vector_are_gone_at_once(world):
+    await world.say(said("1", "secret canary"), said("2", "plain", minute=1))
+    await world.indexer.drain()
+    await world.say(deleted("1"))
+    assert await world.database.fetch("SELECT count(*) FROM unit_vector") == [(0,)]
+    assert await world.found("secret canary") == []
+    await world.indexer.drain()
+    assert await world.found("plain") == [["2"]]
+
+
+async def test_a_deletion_while_embedding_is_not_undone_by_the_late_write(world, database):
+    await world.say(said("1", "secret canary"), said("2", "plain", minute=1))
+    embed = world.model.embed_passages
+
+    async def slow(texts):
+        world.model.embed_passages = embed
+        await Archive(database).record([deleted("1")])
+        return await embed(texts)
+
+    world.model.embed_passages = slow
+    await world.indexer.drain()
+    kept = await database.fetch("SELECT m.message_id FROM unit_line JOIN message m USING (message_pk)")
+    assert kept == [("2",)]
+    assert await world.indexer.waiting() == 0
+
+
+async def test_scope_stands_in_both_searches(world):
+    await world.say(said("1", "budget for ovens"), said("2", "budget for layoffs", where="board"))
+    await world.indexer.drain()
+    for options in ({"dense": False}, {"lexical": False}):
+        assert await world.found("budget layoffs", "general", **options) == [["1"]]
+    nothing = Scope(Audience(), (), ())
+    assert await world.search.passages("budget", nothing) == []
+
+
+async def test_the_retriever_demands_a_scope_and_yields_passages(world):
+    await world.say(said("1", "we drop Kafka"))
+    with pytest.raises(ValueError, match="scope"):
+        ScopedRetriever(search=world.search)
+    (document,) = await ScopedRetriever(search=world.search, scope=await world.scope()).ainvoke("Kafka")
+    assert passage_of(document).lines[0].permalink == "https://tidepool.example/general/1"
+    assert document.metadata["message_ids"] == ["1"]
+
+
+async def test_without_the_embedding_model_words_still_find(world):
+    await world.say(said("1", "we drop Kafka"))
+    await world.indexer.drain()
+    world.model.is_away = True
+    assert await world.found("Kafka") == [["1"]]
+
+
+async def test_an_outage_of_the_model_costs_no_family_its_tries(world, database):
+    await world.say(said("1", "Kafka"))
+    world.model.is_away = True
+    for _ in range(7):
+        with pytest.raises(EmbeddingUnavailable):
+            await world.indexer.index_batch()
+    world.model.is_away = False
+    await world.indexer.drain()
+    assert await database.fetch("SELECT count(*) FROM unit") == [(1,)]
+
+
+async def test_a_text_the_model_cannot_take_does_not_hold_up_the_others(world, database):
+    await world.say(*(said(str(n), f"good {n}", minute=n * 1500) for n in range(9)), said("9", "poison", minute=9 * 1500))
+    world.model.poison = "poison"
+    for _ in range(8):
+        await world.indexer.index_batch()
+    assert await database.fetch("SELECT count(*) FROM unit") == [(9,)]
+    assert await database.fetch("SELECT family, tries FROM dirty") == [("day:2026-03-11", 5)]
+
+
+async def test_two_indexers_share_the_work(world, database):
+    await world.say(*(said(str(n), f"text {n}", minute=n * 1500) for n in range(40)))
+    other = Indexer(database, world.embeddings)
+    while await world.indexer.index_batch() + await other.index_batch():
+        pass
+    assert sorted(world.model.texts) == sorted(set(world.model.texts))
+    assert len(world.model.texts) == 40
+
+
+async def test_another_model_builds_a_second_index_and_takes_over_when_complete(world, database):
+    await world.say(*(said(str(n), f"text {n}", minute=n * 1500) for n in range(20)))
+    await world.indexer.drain()
+    successor = WordEmbedding("other", 512)
+    indexer = Indexer(database, ModelEmbeddings(successor))
+    assert (await indexer.register()).state == "building"
+    await indexer.index_batch()
+    active = await world.models.active()
+    assert active is not None
+    assert active.name == "words"
+    assert await world.found("text 3", lexical=False, limit=1) == [["3"]]
+    await indexer.drain()
+    active = await world.models.active()
+    assert active is not None
+    assert (active.name, active.dimension) == ("other", 512)
+    assert await database.fetch("SELECT count(DISTINCT model_pk), count(*) FROM unit_vector") == [(1, 20)]
+    search = Search(Index(database), world.models, {"other": ModelEmbeddings(successor)})
+    passages = await search.passages("text 3", await world.scope(), lexical=False, limit=1)
+    assert passages[0].lines[0].ref.message_id == "3"
+
+
+async def test_a_model_may_not_change_its_dimension(world, database):
+    await world.indexer.register()
+    with pytest.raises(IndexMismatch, match="another name"):
+        await Indexer(database, ModelEmbeddings(WordEmbedding("words", 8))).register()
+
+
+async def test_reindex_orders_every_family_and_full_embeds_again(world, database):
+    await world.say(said("1", "Kafka"), said("2", "late", thread="1"), said("3", "alone", minute=None, seq=401))
+    await world.say(said("4", "undated", minute=None))
+    await world.indexer.drain()
+    families = {row[0] for row in await database.fetch("SELECT DISTINCT family FROM unit")}
+    ordered = await Jobs(database).reindex(channel("general"), since=None, full=True)
+    assert ordered is not None
+    marked = {row[0] for row in await database.fetch("SELECT family FROM dirty")}
+    assert families <= marked
+    embedded = len(world.model.texts)
+    await world.indexer.drain()
+    assert len(world.model.texts) == 2 * embedded
+    (job,) = await Jobs(database).jobs()
+    assert (job.state, job.left) == ("done", 0)
+
+
+async def test_a_cancelled_order_keeps_what_changed_meanwhile(world, database):
+    await world.say(said("1", "Kafka"), said("2", "lunch", minute=3000))
+    await world.indexer.drain()
+    ordered = await Jobs(database).reindex(channel("general"), since=None, full=False)
+    assert ordered is not None
+    await world.say(said("1", "Postgres", edited=1))
+    assert await Jobs(database).cancel(ordered[0])
+    assert await database.fetch("SELECT family FROM dirty") == [("day:2026-03-02",)]
+    assert not await Jobs(database).cancel(ordered[0])
+
+
+async def test_a_large_scope_goes_through_the_graph_and_misses_nothing(world, monkeypatch):
+    await world.say(*(said(str(n), f"text {n} word{n % 7}", minute=n * 1500) for n in range(60)))
+    await world.indexer.drain()
+    exact = await world.found("text word3", lexical=False, limit=10)
+    monkeypatch.setattr("knowledge.index.EXACT_SCAN_UP_TO", 1)
+    graph = await world.found("text word3", lexical=False, limit=10)
+    assert len(graph) == len(exact) == 10
+    assert len({m for unit in graph for m in unit} & {m for unit in exact for m in unit}) >= 9

@@ -1,0 +1,75 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.citations import content_terms, quote, resolve, supports
+from knowledge.messages import ChannelRef, MessageRef
+from knowledge.passages import Line
+
+
+def line(pk, text, author="Tamarind"):
+    ref = MessageRef(ChannelRef("slack", "w", "c"), str(pk))
+    return Line(pk, 1, ref, 1, "engineering", author, text, None, "https://w.example/1")
+
+
+KAFKA = line(1, "Decision: we drop Kafka because it caused three outages this winter.")
+LUNCH = line(2, "Lunch is at noon in the test kitchen.")
+SOURCES = [LUNCH, KAFKA]
+
+
+def test_marks_are_numbered_anew_in_the_order_of_their_use():
+    cited = resolve("Kafka caused three outages [2].", SOURCES)
+    assert cited.text == "Kafka caused three outages. [1]"
+    assert [(c.n, c.line) for c in cited.citations] == [(1, KAFKA)]
+
+
+def test_a_mark_that_cites_nothing_is_dropped():
+    cited = resolve("Kafka caused three outages [7].", SOURCES)
+    assert "7" not in cited.text
+    assert cited.citations[0].line is KAFKA  # the sentence found its line by its words
+
+
+def test_a_mark_on_a_line_that_says_nothing_of_it_is_dropped():
+    cited = resolve("Kafka caused three outages [1].", SOURCES)
+    assert cited.citations[0].line is KAFKA
+
+
+def test_a_sentence_without_a_mark_gets_the_line_that_holds_its_words():
+    assert resolve("Kafka was dropped: it caused three outages.", SOURCES).citations[0].line is KAFKA
+
+
+def test_a_sentence_that_no_line_supports_gets_no_mark_and_is_counted():
+    cited = resolve("The moon orbits silently around everything else.", SOURCES)
+    assert (cited.citations, cited.unsupported, cited.sentences) == ((), 1, 1)
+
+
+def test_two_sentences_cite_two_lines():
+    cited = resolve("Kafka caused three outages [2]. Lunch is at noon [1].", SOURCES)
+    assert cited.text == "Kafka caused three outages. [1] Lunch is at noon. [2]"
+    assert [c.line for c in cited.citations] == [KAFKA, LUNCH]
+
+
+def test_chinese_sentences_are_cited_too():
+    source = line(3, "决定更换门封条的供应商，改用硅胶。", "Pomelo")
+    cited = resolve("更换门封条的供应商，改用硅胶。", [source])
+    assert cited.citations[0].line is source
+
+
+def test_the_authors_name_supports_a_sentence_about_the_author():
+    assert supports(KAFKA, "Tamarind") == 1.0
+    assert content_terms("it is the") == set()
+
+
+def test_a_quote_is_short_and_ends_at_a_word():
+    shown = quote("word " * 100)
+    assert len(shown) <= 241
+    assert shown.endswith("word…")
+
+
+@given(st.text(max_size=300), st.integers(0, 3))
+def test_every_citation_resolves_and_is_marked(text, count):
+    sources = [line(pk, f"text {pk} {text[:20]}") for pk in range(count)]
+    cited = resolve(text, sources)
+    for citation in cited.citations:
+        assert citation.line in sources
+        assert f"[{citation.n}]" in cited.text
+    assert [c.n for c in cited.citations] == list(range(1, len(cited.citations) + 1))

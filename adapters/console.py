@@ -16,7 +16,7 @@ import rich.console
 import structlog
 from rich.text import Text
 
-from adapters.replies import clean, source_text
+from adapters.replies import source_text
 from adapters.terminal import LABEL_STYLE, QUIET_STYLE, print_plain, render_answer, show_answer
 from bot.conversation import Answer, AnswerEvent, Question
 from bot.errors import BotError
@@ -114,7 +114,7 @@ class Console:
             case ["/reset"]:
                 await self._attempt(self._reset())
             case [word] if word.startswith("/") and word[1:].isalpha():
-                self._print(f"I do not know {clean(word)}. /help lists the orders.")
+                self._print(f"I do not know {word}. /help lists the orders.")
             case _:
                 await self._attempt(self._ask(typed))
         return True
@@ -190,7 +190,7 @@ async def _in_thread(read: Callable[[str], str], prompt: str) -> str | None:
 
 @contextmanager
 def _line_editing(history_path: Path | None) -> Iterator[None]:
-    """Arrow keys with a history that only its owner can read, and a terminal left as it was found."""
+    """Arrow keys with a history (readline lets its owner alone read it), and a terminal left as it was found."""
     has_terminal = sys.stdin is not None and sys.stdin.isatty()
     attributes = termios.tcgetattr(sys.stdin) if has_terminal else None
     if readline is not None and history_path is not None:
@@ -204,7 +204,6 @@ def _line_editing(history_path: Path | None) -> Iterator[None]:
         if readline is not None and history_path is not None:
             with suppress(OSError):
                 history_path.parent.mkdir(parents=True, exist_ok=True)
-                history_path.touch(mode=0o600)
                 readline.set_history_length(HISTORY_LINES)
                 readline.write_history_file(history_path)
 

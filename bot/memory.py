@@ -77,7 +77,7 @@ return found
 """
 )
 
-# RPUSH is the first write: a Redis that is full refuses it, and then nothing has been written.
+# RPUSH is the first write: a Redis that is full refuses it, and then nothing has been written. Later ones it allows.
 REMEMBER = (
     TURN_OF
     + """
@@ -86,9 +86,10 @@ local max_turns, max_chars, ttl = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber
 for _, message in ipairs(turn_of(new).messages) do
   if redis.call('EXISTS', gone .. message) == 1 then return 0 end
 end
-local before = is_list(key) and redis.call('LRANGE', key, 0, -1) or {}
-if #before == 0 then redis.call('DEL', key) end
+local kind = redis.call('TYPE', key).ok
+if kind ~= 'list' and kind ~= 'none' then redis.call('DEL', key) end
 redis.call('RPUSH', key, new)
+local before = redis.call('LRANGE', key, 0, -2)
 local kept, chars = {new}, turn_of(new).chars
 for i = #before, 1, -1 do
   local turn = turn_of(before[i])
@@ -124,7 +125,7 @@ return turns
 """
 )
 
-# Removal needs no memory, so it comes first and works in a Redis that is full; that one refuses `remember` anyway.
+# A Redis that is full allows removals, and after one the rest of its script. So SET comes last.
 FORGET = (
     TURN_OF
     + """
@@ -142,7 +143,7 @@ for i = 2, #ARGV do
     end
   end
   redis.call('DEL', index)
-  redis.pcall('SET', gone .. message, '1', 'EX', ARGV[1])
+  redis.call('SET', gone .. message, '1', 'EX', ARGV[1])
 end
 return dropped
 """

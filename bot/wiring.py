@@ -69,6 +69,7 @@ class App:
     assistant: Assistant
     admin: Admin
     access: Access
+    archive: Archive
     importer: Importer
     indexer: Indexer
     chat: ChatModel
@@ -145,6 +146,7 @@ async def open_app(
             assistant=Assistant(access, index, memory, answer_chain(parts), chat.name),
             admin=Admin(db, Eraser(db, archive), indexer, memory),
             access=access,
+            archive=archive,
             importer=Importer(access, archive),
             indexer=indexer,
             chat=chat,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 MAX_LINES = 10
 MAX_CHARS = 1_200
 # A new passage begins with the last lines of the one before: an answer rarely heeds our cuts.
-OVERLAP_LINES = 5
+OVERLAP_LINES = 2
 # Where open talk rests this long, the next message begins something new (tuned on IRC later).
 BURST_GAP_SECONDS = 300
 # Chinese says in one character what English says in about three; the embedding counts both as tokens.

@@ -12,6 +12,7 @@ VALUE_LIMIT = 64 << 20
 """Characters of one value, which is one message or one description; more is given up."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_AFTER_VALUE = frozenset(" \t\r\n,:]}")
 _LONG_NUMBER = 18
 
 
@@ -76,7 +77,8 @@ class Scanner:
             except RecursionError:
                 raise BrokenJson("brackets are nested too deeply") from None
             else:
-                if end < len(self._text) or not self._grow():  # a number may go on in the next block
+                # "0" may be the start of "0.5" when a block ends in between: only what may follow a value ends it.
+                if self._text[end : end + 1] in _AFTER_VALUE or not self._grow():
                     self._at = end
                     return value
 

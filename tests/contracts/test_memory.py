@@ -194,7 +194,7 @@ async def test_an_answer_begun_before_a_deletion_is_not_kept_after_it(memory):
 
 
 async def test_many_deletions_at_once(memory):
-    await memory.remember(question(), turn(1, "m1234"))
+    await memory.remember(question(), turn(1, "m999"))  # the last of them in any order
     assert await memory.forget_messages([f"m{n}" for n in range(1500)]) == 1
 
 
@@ -271,6 +271,9 @@ CORRUPT = [
     b'{"question": "q", "answer": "a", "messages": [1], "chars": 1}',
     b'{"question": "q", "answer": "a", "messages": {"0": "m"}, "chars": 1}',
     b'{"lc": 1, "type": "secret", "id": ["PATH"]}',
+    b'{"question": "\xff", "answer": "a", "messages": [], "chars": 1}',
+    b'{"question": "q", "answer": NaN, "messages": [], "chars": 1}',
+    b'{"question": "q", "answer": ' + b"[" * 900 + b"]" * 900 + b', "messages": [], "chars": 1}',
     b"[" * 100_000,
 ]
 
@@ -290,10 +293,16 @@ async def test_a_key_of_another_kind_is_replaced(redis, real, spoil):
         await redis.delete(key)
         await getattr(redis, spoil)(key, *(("a", "b") if spoil == "hset" else ("a",)))
     assert await real.recall(question()) == ()
-    assert await real.forget_messages(["m"]) == 0
     assert await real.reset(question()) == 0
-    await real.remember(question(), turn(2, "n"))
-    assert await real.recall(question()) == (turn(2, "n"),)
+    await real.remember(question(), turn(2, "m"))
+    assert await real.recall(question()) == (turn(2, "m"),)
+
+
+async def test_a_deletion_passes_over_a_key_of_another_kind(redis, real):
+    await redis.set(f"{PREFIX}:used:m", "a")
+    await redis.zadd(f"{PREFIX}:used:n", {"elsewhere": 1})
+    await redis.set("elsewhere", "a")
+    assert await real.forget_messages(["m", "n"]) == 0
 
 
 async def test_stored_turns_are_plain_json_and_serialized_objects_stay_text(redis, real):
@@ -329,6 +338,8 @@ async def test_a_full_redis_remembers_nothing_and_still_forgets(redis, real):
         await real.remember(question(), turn(2, "m2"))
         assert await real.recall(question()) == (turn(1, "m"),)
         await real.remember(question(), turn(3))
+        await real.remember(question(conversation="new"), turn(4))
+        assert await real.recall(question(conversation="new")) == ()
     assert [entry["event"] for entry in logs] == ["memory_refused"]
     assert await redis.exists(f"{PREFIX}:used:m2") == 0
     assert await real.forget_messages(["unknown"]) == 0

@@ -59,7 +59,7 @@ def first_source(prompt: str) -> str:
 class WordEmbedding:
     """Texts that share words are near each other. `texts` keeps what was embedded."""
 
-    def __init__(self, name: str = "words", dimension: int = 64) -> None:
+    def __init__(self, name: str = "words", dimension: int = 1024) -> None:
         self.name = name
         self.dimension = dimension
         self.texts: list[str] = []

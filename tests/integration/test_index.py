@@ -169,7 +169,7 @@ async def test_two_indexers_share_the_work(world, database):
 async def test_another_model_builds_a_second_index_and_takes_over_when_complete(world, database):
     await world.say(*(said(str(n), f"text {n}", minute=n * 1500) for n in range(20)))
     await world.indexer.drain()
-    successor = WordEmbedding("other", 512)
+    successor = WordEmbedding("other", 2048)
     indexer = Indexer(database, ModelEmbeddings(successor))
     assert (await indexer.register()).state == "building"
     await indexer.index_batch()
@@ -180,7 +180,7 @@ async def test_another_model_builds_a_second_index_and_takes_over_when_complete(
     await indexer.drain()
     active = await world.models.active()
     assert active is not None
-    assert (active.name, active.dimension) == ("other", 512)
+    assert (active.name, active.dimension) == ("other", 2048)
     assert await database.fetch("SELECT count(DISTINCT model_pk), count(*) FROM unit_vector") == [(1, 20)]
     search = Search(Index(database), world.models, {"other": ModelEmbeddings(successor)})
     passages = await search.passages("text 3", await world.scope(), lexical=False, limit=1)

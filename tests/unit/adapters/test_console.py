@@ -199,6 +199,20 @@ async def test_an_interrupt_stops_the_answer_and_not_the_conversation():
     assert "[1] Ana" in shown(console)
 
 
+async def test_a_full_disk_stops_the_generation_at_once():
+    assistant = FakeAssistant([Fragment("They"), Fragment("moved"), ANSWER])
+    console = screen()
+
+    def write(_text):
+        raise OSError
+
+    console.file.write = write
+    events = assistant.answer(None)
+    with pytest.raises(OSError):
+        await show_answer(events, console, lambda: NOW)
+    assert assistant.closed == 1
+
+
 async def test_stopping_the_program_is_not_taken_for_an_interrupt():
     assistant = FakeAssistant([Fragment("They moved "), 30.0])
     console = screen()

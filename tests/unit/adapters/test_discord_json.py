@@ -185,3 +185,8 @@ def test_impossible_timestamps_in_text_stay(read):
     assert (
         messages(read(with_messages({"id": "1", "content": text})))[0].text == "<t:999999999999> 1969-12-31 23:59 UTC"
     )
+
+
+def test_an_export_can_be_read_twice(read):
+    entries = read(CHANNEL)
+    assert list(read.export.entries()) == entries

@@ -69,11 +69,13 @@ def test_a_permalink_is_quoted_and_only_a_link_is_taken(read):
         {"id": "a/b c", "channel": "#x y", "text": "x"},
         {"id": "1", "text": "x", "permalink": "javascript:alert(1)"},
         {"id": "2", "text": "x", "permalink": "https://a.example/|evil> <@U1>"},
+        {"id": "3", "text": "x", "permalink": "https://a.example/ see"},
     )
     assert [message.permalink for message in messages(entries)] == [
         "threadlore://harbour/%23x%20y/a%2Fb%20c",
         "threadlore://harbour/harbour/1",
         "threadlore://harbour/harbour/2",
+        "threadlore://harbour/harbour/3",
     ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.conversation import Citation
-from knowledge.lexical import terms
+from knowledge.lexical import FUNCTION_WORDS, terms
 from knowledge.passages import Line
 
 # A sentence rests on a line when the line holds this share of the sentence's words.
@@ -20,9 +20,6 @@ QUOTE_CHARS = 240
 _MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
 _SENTENCE = re.compile(
     r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[\[【(（])|[。！？]+|\n|$)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*|\n+|[.!?]+"
-)
-_COMMON = frozenset(
-    ["a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "for", "from", "by", "with", "as", "is", "are", "was", "were", "be", "been", "it", "its", "this", "that", "these", "those", "he", "she", "they", "we", "you", "i", "his", "her", "their", "our", "your", "my", "not", "no", "so", "do", "does", "did", "has", "have", "had", "will", "would", "can", "could"]
 )
 
 
@@ -74,7 +71,7 @@ def supports(line: Line, sentence: str) -> float:
 
 def content_terms(text: str) -> set[str]:
     """The words of a text that say something."""
-    return set(terms(text)) - _COMMON
+    return set(terms(text)) - FUNCTION_WORDS
 
 
 def quote(text: str) -> str:

@@ -9,6 +9,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+# Words that shape a question and say nothing of what it is about; in a small base they are rare enough to mislead.
+FUNCTION_WORDS = frozenset(
+    "a an the and or but of to in on at for from by with as is are was were be been being am it its this that these "
+    "those there here he she they we you i me us him her them his their our your my mine who whom whose what which "
+    "when where why how do does did done doing have has had having will would shall should can could may might must "
+    "not no so if than then too very just about into over any some all both each please tell know".split()
+)
+
 Floats = NDArray[np.float64]
 
 LONGEST_TERM = 64
@@ -62,6 +70,13 @@ def _stem(word: str) -> str:
     if word[-2] not in "us":
         return word[:-1]
     return word
+
+
+def query_terms(text: str) -> list[str]:
+    """The distinct terms of a question that say what it is about; all of them when none does."""
+    every = dict.fromkeys(terms(text))
+    telling = [term for term in every if term not in FUNCTION_WORDS]
+    return telling or list(every)
 
 
 @lru_cache(maxsize=200_000)

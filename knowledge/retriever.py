@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.index import Index, TextHit
-from knowledge.lexical import term_ids
+from knowledge.lexical import query_terms, term_id
 from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
 from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
@@ -58,7 +58,7 @@ class Search:
         return _apart([passage for passage in found if passage.lines], limit)
 
     async def _words(self, query: str, scope: Scope) -> tuple[dict[int, Scored], dict[int, int]]:
-        terms = list(dict.fromkeys(term_ids(query)))[:MOST_TERMS]
+        terms = [term_id(term) for term in query_terms(query)][:MOST_TERMS]
         if not terms:
             return {}, {}
         statistics = await self._index.statistics(terms)

@@ -1,16 +1,17 @@
 """Assistant: the only object adapters hold. It answers questions, within what the audience may read."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from langchain_core.runnables import Runnable
 
-from bot.chain import Asked, message_key
+from bot.chain import Asked, generator, message_key
 from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Timings
 from bot.errors import KnowledgeDown, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text
 from bot.ports import Memory
-from bot.telemetry import Stopwatch
+from bot.telemetry import Stopwatch, question_logged
 from knowledge.access import Access
 from knowledge.errors import KnowledgeUnavailable
 from knowledge.index import Index
@@ -42,13 +43,17 @@ class Assistant:
             return
         question = replace(question, text=question_text(question.text))
         try:
-            scope = await self.access.scope_for(question.audience, question.asker)
-            async for event in self.chain.astream({"question": question, "scope": scope, "watch": watch}):
-                if isinstance(event, Fragment):
-                    yield event
-                else:
-                    standing = await self._standing(event, question)
-                    yield replace(standing, timings=_timings(event, watch), model=event.model or self.model_name)
+            with question_logged(question.question_id):
+                scope = await self.access.scope_for(question.audience, question.asker)
+                asked: Asked = {"question": question, "scope": scope, "watch": watch}
+                async with aclosing(generator(self.chain.astream(asked))) as events:
+                    async for event in events:
+                        if isinstance(event, Fragment):
+                            yield event
+                        else:
+                            standing = await self._standing(event, question)
+                            model = event.model or self.model_name
+                            yield replace(standing, timings=_timings(event, watch), model=model)
         except KnowledgeUnavailable as error:
             raise KnowledgeDown from error
 

@@ -1,18 +1,19 @@
-"""answer_chain: recall → understand → retrieve → decide → prompt → generate → cite → remember, as LangChain runnables."""
+"""answer_chain: recall, understand, retrieve, decide, prompt, generate, cite, remember, as LangChain runnables."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 
-from bot import citations, prompts
+from bot import citations, prompts, quoting
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
 from bot.plaintext import harmless
 from bot.ports import Memory
-from bot.sufficiency import Thresholds, Verdict, decide
+from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
 from knowledge.followup import standalone
 from knowledge.index import Index
@@ -20,8 +21,9 @@ from knowledge.passages import Line, Passage
 from knowledge.retriever import ScopedRetriever, Search, passage_of
 from knowledge.scope import Scope
 
+T = TypeVar("T")
+
 NEAREST = 3
-QUOTED_LINES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class Parts:
     index: Index
     model: BaseChatModel
     count: prompts.Count
-    thresholds: Thresholds
+    test: Sufficiency
     limits: Limits
+    quotes_first: Callable[[], Awaitable[bool]]
 
 
 def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
@@ -74,7 +77,7 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             return [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
 
     def judge(asked: Asked) -> Verdict:
-        return decide(asked["passages"], parts.thresholds)
+        return parts.test.decide(asked["passages"])
 
     async def respond(states: AsyncIterator[Any]) -> AsyncIterator[AnswerEvent]:
         asked: Asked = {}
@@ -101,36 +104,49 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncIterator[AnswerEvent]:
     if asked["verdict"] is Verdict.DECLINE:
         yield _declined(asked)
         return
-    question = asked["question"]
     budget = await parts.limits.prompt_tokens()
     sources = await prompts.fitting(asked["passages"], asked["query"], budget, parts.count)
-    prompt = prompts.build(question.text, sources, asked["turns"])
-    words = Words()
-    usage = _Usage()
-    async for chunk in parts.model.astream(prompt):
-        usage.read(chunk)
-        if ready := words.add(str(chunk.text)):
-            yield Fragment(ready)
-    if rest := words.rest():
-        yield Fragment(rest)
-    answer = _cited(asked, harmless(words.everything), sources)
+    quotes_first = await parts.quotes_first()
+    quotation, found = quoting.quoted(quoting.best_lines(sources))
+    if quotes_first:
+        yield Fragment(f"{quotation}\n")
+    words, usage = Words(), _Usage()
+    prompt = prompts.build(asked["question"].text, sources, asked["turns"])
+    async with aclosing(generator(parts.model.astream(prompt))) as chunks:
+        async for chunk in chunks:
+            usage.read(chunk)
+            ready = words.add(str(chunk.text))
+            if ready and not quotes_first:
+                yield Fragment(ready)
+    if quotes_first:
+        text, found = quoting.with_sentences(quotation, found, harmless(words.everything), sources)
+        answer = _answer(asked, text, _outcome(asked), found)
+    else:
+        if rest := words.rest():
+            yield Fragment(rest)
+        answer = _cited(asked, harmless(words.everything), sources)
     answer = replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
-    await parts.memory.remember(question, _turn(question, answer))
+    await parts.memory.remember(asked["question"], _turn(asked["question"], answer))
     yield answer
+
+
+def generator(stream: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """LangChain's streams are generators though they are not declared so: closing one ends the generation behind it."""
+    return cast("AsyncGenerator[T, None]", stream)
 
 
 def _cited(asked: Asked, text: str, sources: Sequence[Line]) -> Answer:
     """The answer with marks that resolve. Text that no source supports gives way to quotations."""
     cited = citations.resolve(text, sources)
-    outcome = Outcome.ANSWERED if asked["verdict"] is Verdict.ANSWER else Outcome.ANSWERED_WITH_WARNING
     if not cited.citations:
-        best = sorted(sources, key=lambda line: -line.score)[:QUOTED_LINES]
-        found = tuple(Citation(n, line, citations.quote(line.text)) for n, line in enumerate(best, start=1))
-        said = "\n".join(f"{c.line.author or 'Someone'} wrote: “{c.quote}” [{c.n}]" for c in found)
-        return _answer(asked, harmless(said), Outcome.ANSWERED_WITH_WARNING, found)
-    if cited.unsupported:
-        outcome = Outcome.ANSWERED_WITH_WARNING
+        quotation, found = quoting.quoted(quoting.best_lines(sources))
+        return _answer(asked, quotation, Outcome.ANSWERED_WITH_WARNING, found)
+    outcome = Outcome.ANSWERED_WITH_WARNING if cited.unsupported else _outcome(asked)
     return _answer(asked, cited.text, outcome, cited.citations)
+
+
+def _outcome(asked: Asked) -> Outcome:
+    return Outcome.ANSWERED if asked["verdict"] is Verdict.ANSWER else Outcome.ANSWERED_WITH_WARNING
 
 
 def _declined(asked: Asked) -> Answer:
@@ -182,11 +198,13 @@ class Words:
         self._sent = 0
 
     def add(self, piece: str) -> str:
+        """Takes a piece in; returns the words that are whole now."""
         self.everything += piece
         end = max(self.everything.rfind(" "), self.everything.rfind("\n")) + 1
         return self._up_to(end)
 
     def rest(self) -> str:
+        """What is left when the stream has ended."""
         return self._up_to(len(self.everything))
 
     def _up_to(self, end: int) -> str:

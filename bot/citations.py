@@ -15,6 +15,8 @@ from knowledge.passages import Line
 
 # A sentence rests on a line when the line holds this share of the sentence's words.
 SUPPORT_SHARE = 0.6
+# A mark of the model's own is believed when the line holds at least this share.
+MARK_SHARE = 0.34
 QUOTE_CHARS = 240
 
 _MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
@@ -48,7 +50,9 @@ def resolve(text: str, sources: Sequence[Line]) -> Cited:
             pieces.append(words)
             continue
         sentences += 1
-        cited = [n - 1 for n in _marked(raw) if 1 <= n <= len(sources) and supports(sources[n - 1], words) > 0]
+        cited = [
+            n - 1 for n in _marked(raw) if 1 <= n <= len(sources) and supports(sources[n - 1], words) >= MARK_SHARE
+        ]
         if not cited:
             best = max(range(len(sources)), key=lambda i: supports(sources[i], words), default=None)
             if best is not None and supports(sources[best], words) >= SUPPORT_SHARE:
@@ -60,6 +64,12 @@ def resolve(text: str, sources: Sequence[Line]) -> Cited:
         pieces.append(f"{body} {marks}{space}" if marks else words)
     citations = tuple(Citation(n, sources[i], quote(sources[i].text)) for i, n in numbers.items())
     return Cited("".join(pieces).strip(), citations, sentences, unsupported)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text that say something, without marks, each once."""
+    found = (_MARK.sub("", match.group()).strip() for match in _SENTENCE.finditer(text))
+    return [sentence for sentence in dict.fromkeys(found) if content_terms(sentence)]
 
 
 def supports(line: Line, sentence: str) -> float:

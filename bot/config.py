@@ -17,7 +17,9 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """PostgreSQL with pgvector."""
 
-    url: SecretStr | None = Field(default=None, description="Address of the database; without it the embedded one is used.")
+    url: SecretStr | None = Field(
+        default=None, description="Address of the database; without it the embedded one is used."
+    )
     pool_size: int = Field(default=8, ge=2, le=100, description="Most connections this process opens.")
 
 
@@ -39,10 +41,12 @@ class ModelSettings(Section):
     gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
     context: int = Field(default=4096, ge=512, le=1_048_576, description="Context window in tokens.")
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
-    max_tokens: int = Field(default=160, ge=8, le=8192, description="Longest answer in tokens.")
+    max_tokens: int = Field(default=96, ge=8, le=8192, description="Longest answer in tokens.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
     prompt_tokens: int | None = Field(
-        default=None, ge=256, description="Longest prompt in tokens; without it 700 on a CPU and 3000 on a GPU or a server."
+        default=None,
+        ge=256,
+        description="Longest prompt in tokens; without it 700 on a CPU and 3000 on a GPU or a server.",
     )
 
 
@@ -55,18 +59,28 @@ class EmbeddingSettings(Section):
     url: str | None = Field(default=None, description="OpenAI-compatible server.")
     name: str | None = Field(default=None, description="Name of the model; with a new name a new index is built.")
     api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
-    dimension: int | None = Field(default=None, ge=1, le=4000, description="Length of the vectors; found out when not given.")
+    dimension: int | None = Field(
+        default=None, ge=1, le=4000, description="Length of the vectors; found out when not given."
+    )
     gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
-    context: int = Field(default=512, ge=64, le=131_072, description="Longest text in tokens; the rest of it is not embedded.")
+    context: int = Field(
+        default=512, ge=64, le=131_072, description="Longest text in tokens; the rest of it is not embedded."
+    )
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
-    query_prefix: str | None = Field(default=None, description="Put before a question; without it, what the model expects.")
-    passage_prefix: str | None = Field(default=None, description="Put before a passage; without it, what the model expects.")
+    query_prefix: str | None = Field(
+        default=None, description="Put before a question; without it, what the model expects."
+    )
+    passage_prefix: str | None = Field(
+        default=None, description="Put before a passage; without it, what the model expects."
+    )
 
 
 class MemorySettings(Section):
     """Conversation memory in Redis."""
 
-    ttl_seconds: int = Field(default=7 * 24 * 3600, ge=60, description="A conversation is forgotten after this silence.")
+    ttl_seconds: int = Field(
+        default=7 * 24 * 3600, ge=60, description="A conversation is forgotten after this silence."
+    )
     max_turns: int = Field(default=6, ge=0, le=50, description="Questions remembered in one conversation.")
     max_chars: int = Field(default=8000, ge=0, description="Characters remembered in one conversation.")
 
@@ -75,8 +89,10 @@ class AnswerSettings(Section):
     """When to answer, and from how much."""
 
     passages: int = Field(default=8, ge=1, le=50, description="Passages retrieved for one question.")
-    decline_below: float = Field(default=0.35, ge=0, le=1, description="Say that nothing was found below this likelihood.")
-    warn_below: float = Field(default=0.5, ge=0, le=1, description="Answer with a warning below this likelihood.")
+    decline_below: float = Field(
+        default=0.4, ge=0, le=1, description="Say that nothing was found below this likelihood."
+    )
+    warn_below: float = Field(default=0.6, ge=0, le=1, description="Answer with a warning below this likelihood.")
 
 
 class Settings(BaseSettings):

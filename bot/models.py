@@ -20,6 +20,8 @@ from knowledge.ports import EmbeddingModel
 
 PROMPT_TOKENS_ON_CPU = 700
 PROMPT_TOKENS_ELSEWHERE = 3000
+# A model of less than about a billion parameters, quantised.
+SMALL_MODEL_BYTES = 500_000_000
 # A server does not count for us. Latin text has about four characters a token, Chinese one.
 CHARACTERS_PER_TOKEN = 4
 
@@ -77,6 +79,10 @@ class ChatModel:
     count: Count
     engine: Engine | None
     prompt_tokens: int | None
+
+    async def is_small(self) -> bool:
+        """Whether the model is so small that the sources' own words make the better answer."""
+        return self.engine is not None and (await self.engine.start()).size_bytes < SMALL_MODEL_BYTES
 
     async def prompt_budget(self) -> int:
         """The longest prompt that this hardware reads in good time. Starts a local model to see where it runs."""

@@ -70,6 +70,7 @@ class Rate(ProgressColumn):
     """How many a second."""
 
     def render(self, task: Task) -> Text:
+        """The rate of one bar, once it is known."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
 

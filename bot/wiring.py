@@ -1,4 +1,4 @@
-"""COMPOSITION ROOT: builds the application from settings, and closes it in reverse. The only file that names adapters."""
+"""COMPOSITION ROOT: builds the application from settings, closes it in reverse; alone names adapters."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +18,7 @@ from bot.errors import BadConfiguration, StartupError
 from bot.memory import RedisMemory, open_redis
 from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
 from bot.ports import Memory
-from bot.sufficiency import Thresholds
+from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
 from knowledge.access import Access
 from knowledge.archive import Archive
@@ -139,8 +139,9 @@ async def open_app(
             index=index,
             model=chat.model,
             count=chat.count,
-            thresholds=Thresholds(settings.answer.decline_below, settings.answer.warn_below),
+            test=sufficiency_for(embedding.name, settings.answer.decline_below, settings.answer.warn_below),
             limits=Limits(chat.prompt_budget, settings.answer.passages),
+            quotes_first=chat.is_small,
         )
         yield App(
             assistant=Assistant(access, index, memory, answer_chain(parts), chat.name),

@@ -49,7 +49,8 @@ JOIN person p USING (platform, workspace, person_id)"""
 
 DROP_MEMBERS = "DELETE FROM membership WHERE channel_pk = %(channel)s AND person_pk <> ALL(%(people)s)"
 ADD_MEMBERS = """
-INSERT INTO membership (channel_pk, person_pk) SELECT %(channel)s, unnest(%(people)s::bigint[]) ON CONFLICT DO NOTHING"""
+INSERT INTO membership (channel_pk, person_pk)
+SELECT %(channel)s, unnest(%(people)s::bigint[]) ON CONFLICT DO NOTHING"""
 
 CHANNEL_FACTS = """
 SELECT c.channel_pk, c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.shared,

@@ -115,7 +115,7 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
             detail = str(error).strip().splitlines()
             reason = detail[-1] if detail else type(error).__name__
             raise KnowledgeUnavailable(
-                f"PostgreSQL cannot be reached ({reason}). Check that it runs and that THREADLORE_DATABASE__URL is right."
+                f"PostgreSQL cannot be reached ({reason}). Check that it runs, and THREADLORE_DATABASE__URL."
             ) from error
 
 

@@ -10,9 +10,9 @@ import structlog
 from knowledge.database import Database
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch
-from knowledge.index import Family, Index
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
+from knowledge.unit_table import Family, UnitTable
 from knowledge.units import Unit, units_of
 
 log = structlog.get_logger()
@@ -50,7 +50,7 @@ class Indexer:
 
     def __init__(self, database: Database, model: ModelEmbeddings, *, source: dict[str, Any] | None = None) -> None:
         self._database = database
-        self._index = Index(database)
+        self._units = UnitTable(database)
         self._models = IndexModels(database)
         self._model = model
         self._source = source or {}
@@ -105,7 +105,7 @@ class Indexer:
     async def _rebuild(self, model: IndexModel, drafts: Sequence[_Draft]) -> None:
         vectors = await self._embed(model, drafts)
         for family, units in drafts:
-            await self._index.replace(family, units, model.model_pk, vectors)
+            await self._units.replace(family, units, model.model_pk, vectors)
 
     async def _rebuild_apart(self, model: IndexModel, drafts: Sequence[_Draft], error: EmbeddingUnavailable) -> None:
         """One family at a time: a text that the model cannot take must not hold up the others.
@@ -130,20 +130,18 @@ class Indexer:
         return True
 
     async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
-        channel_name, said = await self._index.said_in(family)
+        channel_name, said = await self._units.said_in(family)
         units = units_of(said, channel_name=channel_name)
         return [(unit, len(terms(unit.text))) for unit in units]
 
-    async def _embed(
-        self, model: IndexModel, drafts: Sequence[_Draft]
-    ) -> dict[bytes, list[float]]:
+    async def _embed(self, model: IndexModel, drafts: Sequence[_Draft]) -> dict[bytes, list[float]]:
         """A vector for each text: known ones from the index or this process, the rest from the model."""
         texts = {unit.text_hash: unit.text for _, units in drafts for unit, _ in units}
         again = {unit.text_hash for family, units in drafts if family.full_rebuild for unit, _ in units}
         vectors = {h: self._vectors[h] for h in texts if h in self._vectors and h not in again}
         lookup = [h for h in texts if h not in vectors and h not in again]
         if lookup:
-            vectors |= await self._index.known_vectors(model.model_pk, lookup)
+            vectors |= await self._units.known_vectors(model.model_pk, lookup)
         missing = [h for h in texts if h not in vectors]
         if missing:
             made = await self._model.aembed_documents([texts[h] for h in missing])

@@ -31,6 +31,7 @@ class Ledger:
         self._dirty: set[tuple[int, str]] = set()
 
     def replace(self, channel_pk: int, old: list[int] | None, new: list[int] | None) -> None:
+        """A message's terms changed; None: there was, or is, no message."""
         if old is not None:
             self._df.subtract(set(old))
             self._live[channel_pk] -= 1
@@ -41,13 +42,16 @@ class Ledger:
             self._terms[channel_pk] += len(new)
 
     def mark(self, channel_pk: int, family: str) -> None:
+        """A family must be rebuilt."""
         self._dirty.add((channel_pk, family))
 
     def forget_channel_counts(self) -> None:
+        """Keeps channel counts out of it: the channel's were set to zero already."""
         self._live.clear()
         self._terms.clear()
 
     async def settle(self, connection: Connection) -> None:
+        """Writes everything. The last thing a transaction does: terms are locked here."""
         if self._dirty:
             channels, families = zip(*sorted(self._dirty), strict=True)
             await connection.execute(MARK_DIRTY, {"channels": list(channels), "families": list(families)})

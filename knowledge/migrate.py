@@ -38,6 +38,7 @@ class Migration:
 
     @property
     def sha256(self) -> str:
+        """Its fingerprint, as frozen.txt has it."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 

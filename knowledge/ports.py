@@ -18,9 +18,12 @@ class Export(Protocol):
     bytes_total: int
 
     @property
-    def bytes_read(self) -> int: ...
+    def bytes_read(self) -> int:
+        """How far reading is."""
 
-    def entries(self) -> Iterator[Entry]: ...
+    def entries(self) -> Iterator[Entry]:
+        """Everything in the file, in order."""
+        ...
 
 
 class EmbeddingModel(Protocol):
@@ -33,6 +36,10 @@ class EmbeddingModel(Protocol):
     name: str
     dimension: int
 
-    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
+        """Vectors of texts that may be found."""
+        ...
 
-    async def embed_query(self, text: str) -> list[float]: ...
+    async def embed_query(self, text: str) -> list[float]:
+        """The vector of a question."""
+        ...

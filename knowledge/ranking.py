@@ -52,6 +52,7 @@ class Query:
 
     @classmethod
     def of(cls, terms: Sequence[int], df: Sequence[int], live_count: int, term_count: int) -> "Query":
+        """From the frequency of each term in the collection, its live messages and their terms."""
         return cls(
             terms=tuple(terms),
             weights=idf(np.asarray(df, dtype=float), live_count),

@@ -94,7 +94,10 @@ class ScopedRetriever(BaseRetriever):
     limit: int = 10
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- LangChain passes it by name
     ) -> list[Document]:
         passages = await self.search.passages(query, self.scope, limit=self.limit)
         return [_document(passage) for passage in passages]

@@ -57,6 +57,7 @@ class Unit:
 
     @property
     def text_hash(self) -> bytes:
+        """What tells whether the text must be embedded again."""
         return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).digest()
 
 

@@ -10,7 +10,7 @@ TEXT_LIMIT = 100_000
 """Characters of one message; no platform allows as many, so more is a mistake or an attack."""
 
 
-class Unusable(Exception):  # noqa: N818 - it is a verdict on a message, not a fault of the program
+class Unusable(Exception):
     """A message that cannot be used; the text is the sentence its `Problem` will show."""
 
 

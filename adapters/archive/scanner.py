@@ -16,7 +16,7 @@ _AFTER_VALUE = frozenset(" \t\r\n,:]}")
 _LONG_NUMBER = 18
 
 
-class BrokenJson(Exception):  # noqa: N818 - named after what the file is
+class BrokenJson(Exception):
     """The file cannot be followed any further; the text says why."""
 
 

@@ -158,7 +158,7 @@ def status(as_json: AsJson = False) -> None:
         out.print(table)
         for job in found.jobs:
             out.print(
-                f"Job {job.job_pk}: {job.kind} #{job.channel}, {job.state}, {job.total - job.left} of {job.total} done.",
+                f"Job {job.job_pk}: {job.kind} #{job.channel}, {job.state}, {job.total - job.left} of {job.total}.",
                 highlight=False,
                 markup=False,
             )

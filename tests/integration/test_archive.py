@@ -30,7 +30,9 @@ async def books(database):
     for (terms,) in await database.fetch("SELECT terms FROM message WHERE NOT deleted"):
         true.update(set(terms))
     live = await database.fetch("SELECT sum(live_count), sum(term_count) FROM channel")
-    counted = await database.fetch("SELECT count(*), coalesce(sum(cardinality(terms)), 0) FROM message WHERE NOT deleted")
+    counted = await database.fetch(
+        "SELECT count(*), coalesce(sum(cardinality(terms)), 0) FROM message WHERE NOT deleted"
+    )
     return kept, dict(true), tuple(map(int, live[0])), tuple(map(int, counted[0]))
 
 

@@ -149,7 +149,9 @@ async def test_an_outage_of_the_model_costs_no_family_its_tries(world, database)
 
 
 async def test_a_text_the_model_cannot_take_does_not_hold_up_the_others(world, database):
-    await world.say(*(said(str(n), f"good {n}", minute=n * 1500) for n in range(9)), said("9", "poison", minute=9 * 1500))
+    await world.say(
+        *(said(str(n), f"good {n}", minute=n * 1500) for n in range(9)), said("9", "poison", minute=9 * 1500)
+    )
     world.model.poison = "poison"
     for _ in range(8):
         await world.indexer.index_batch()

@@ -25,7 +25,9 @@ def test_a_removed_link_leaves_a_note():
     assert harmless("go to http://x.example/y today") == f"go to {LINK_REMOVED} today"
 
 
-@pytest.mark.parametrize("text", ["<@U123> look", "<!channel> look", "<!subteam^S1> look", "@everyone look", "@here look"])
+@pytest.mark.parametrize(
+    "text", ["<@U123> look", "<!channel> look", "<!subteam^S1> look", "@everyone look", "@here look"]
+)
 def test_the_models_own_text_mentions_nobody(text):
     shown = harmless(text)
     assert "<" not in shown

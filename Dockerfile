@@ -49,7 +49,7 @@ ENV PATH=/opt/threadlore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["threadlore", "doctor", "--json"]
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["threadlore", "doctor", "--no-models", "--json"]
 ENTRYPOINT ["threadlore"]
 CMD ["run"]
 
@@ -93,6 +93,6 @@ ENV PATH=/opt/threadlore/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 
 USER 10001:10001
 WORKDIR /data
 VOLUME /data
-HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["threadlore", "doctor", "--json"]
+HEALTHCHECK --interval=60s --timeout=30s --start-period=120s --retries=3 CMD ["threadlore", "doctor", "--no-models", "--json"]
 ENTRYPOINT ["threadlore"]
 CMD ["run"]

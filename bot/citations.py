@@ -17,7 +17,7 @@ from knowledge.passages import Line
 SUPPORT_SHARE = 0.6
 # A mark of the model's own is believed when the line holds at least this share.
 MARK_SHARE = 0.34
-QUOTE_CHARS = 240
+QUOTE_CHARS = 320
 
 _MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
 _SENTENCE = re.compile(

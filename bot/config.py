@@ -1,11 +1,15 @@
 """Settings: one frozen model per subsystem, read once from the environment and `.env`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Section(BaseModel):
@@ -20,6 +24,15 @@ class DatabaseSettings(Section):
     url: SecretStr | None = Field(
         default=None, description="Address of the database; without it the embedded one is used."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        given = value.get_secret_value() if value is not None else None
+        if given is not None and not given.startswith(("postgresql://", "postgres://")) and "=" not in given:
+            raise ValueError("must look like postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+        return value
+
     pool_size: int = Field(default=8, ge=2, le=100, description="Most connections this process opens.")
 
 
@@ -125,10 +138,16 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise BadConfiguration(
-            "; ".join(f"{_variable(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+            "; ".join(f"{_variable(problem['loc'])}: {_complaint(problem)}" for problem in error.errors())
         ) from None
     except ValueError as error:
         raise BadConfiguration(f"The settings cannot be read: {error}") from error
+
+
+def _complaint(problem: "ErrorDetails") -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such setting; README lists them all"
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _variable(place: tuple[int | str, ...]) -> str:

@@ -27,8 +27,8 @@ class Check:
     mend: str = ""
 
 
-async def examine(settings: Settings) -> list[Check]:
-    """Looks at database, schema, Redis, both models, GPU offload and disk. Raises nothing."""
+async def examine(settings: Settings, *, models: bool = True) -> list[Check]:
+    """Looks at database, schema, Redis and disk, and by loading them at both models and GPU offload. Raises nothing."""
     checks = [_disk(settings)]
     async with AsyncExitStack() as stack:
         try:
@@ -38,8 +38,9 @@ async def examine(settings: Settings) -> list[Check]:
         else:
             checks += [await _try("database", _database, servers), await _try("schema", _schema, servers)]
             checks.append(await _try("redis", _redis, servers))
-        checks += await _chat(settings, stack)
-        checks.append(await _embedding(settings, stack))
+        if models:
+            checks += await _chat(settings, stack)
+            checks.append(await _embedding(settings, stack))
     return checks
 
 

@@ -22,6 +22,8 @@ QUESTION_SHARE = 0.6
 MOST_SENTENCES = 2
 # A sentence of the model stays when one line holds this share of its words.
 HOLDS = 0.75
+# Less than this says nothing that the quotations do not.
+FEWEST_WORDS = 3
 
 
 def best_lines(sources: Sequence[Line]) -> list[Line]:
@@ -45,12 +47,13 @@ def with_sentences(
     said = content_terms(quotation)
     added: list[str] = []
     for sentence in citations.sentences(text):
+        words = content_terms(sentence)
         holder = max(sources, key=lambda line: supports(line, sentence), default=None)
-        if holder is None or supports(holder, sentence) < HOLDS or content_terms(sentence) <= said:
+        if holder is None or supports(holder, sentence) < HOLDS or len(words - said) < FEWEST_WORDS:
             continue
         citation = known.setdefault(holder.message_pk, Citation(len(known) + 1, holder, quote(holder.text)))
         added.append(f"{sentence} [{citation.n}]")
-        said |= content_terms(sentence)
+        said |= words
         if len(added) == MOST_SENTENCES:
             break
     return "\n".join([quotation, *added]), tuple(known.values())

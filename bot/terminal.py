@@ -2,17 +2,27 @@
 
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from bot.errors import EXIT_CONFIGURATION, EXIT_DEPENDENCY, EXIT_FAILED, BotError, ModelUnavailable, StartupError
+from bot.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_DEPENDENCY,
+    EXIT_FAILED,
+    BotError,
+    KnowledgeDown,
+    ModelUnavailable,
+    StartupError,
+)
 from knowledge.errors import (
     EmbeddingUnavailable,
     IndexMismatch,
@@ -22,6 +32,9 @@ from knowledge.errors import (
 )
 
 INTERRUPTED = 130
+SHOW_MORE = "THREADLORE_LOG_LEVEL=DEBUG shows where; please report it."
+
+log = structlog.get_logger()
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -37,12 +50,19 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         fail(str(error), error.exit_code)
     except (KnowledgeError, BotError) as error:
         fail(str(error), exit_code(error))
+    except typer.Exit:
+        raise
+    except Exception as error:
+        if log.is_enabled_for(logging.DEBUG):
+            raise
+        log.exception("unexpected_error")
+        fail(f"Something went wrong that should not ({type(error).__name__}). {SHOW_MORE}", EXIT_FAILED)
 
 
 def exit_code(error: KnowledgeError | BotError) -> int:
     """69: a service is away. 78: the configuration cannot work. 1: the order could not be carried out."""
     match error:
-        case KnowledgeUnavailable() | EmbeddingUnavailable() | ModelUnavailable():
+        case KnowledgeUnavailable() | EmbeddingUnavailable() | ModelUnavailable() | KnowledgeDown():
             return EXIT_DEPENDENCY
         case SchemaMismatch() | IndexMismatch():
             return EXIT_CONFIGURATION

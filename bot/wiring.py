@@ -90,9 +90,11 @@ async def open_servers(settings: Settings, *, database: str = DATABASE) -> Async
     url, redis = _secret(settings.database.url), _secret(settings.redis.url)
     home = home_of(settings)
     async with embedded_servers(home, postgres=not url, redis=not redis) as started:
-        started_url = await ensure_database(started.database_url, database) if started.database_url else ""
+        server_url = url or started.database_url or ""
+        # A given address names the team's own database; only what must not mix with it gets another one beside it.
+        beside = not url or database != DATABASE
         yield Servers(
-            database_url=url or started_url,
+            database_url=await ensure_database(server_url, database) if beside else server_url,
             redis_url=redis or started.redis_url or "",
             embedded=not url,
             notes=_notes(started, home),

@@ -112,8 +112,7 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, psycopg.OperationalError | PoolTimeout):
-            detail = str(error).strip().splitlines()
-            reason = detail[-1] if detail else type(error).__name__
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise KnowledgeUnavailable(
                 f"PostgreSQL cannot be reached ({reason}). Check that it runs, and THREADLORE_DATABASE__URL."
             ) from error

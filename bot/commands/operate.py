@@ -17,15 +17,21 @@ from knowledge.migrate import migrate as apply_migrations
 group = typer.Typer()
 models = typer.Typer(help="Models to choose from.", no_args_is_help=True)
 
+# A reranker has no setting yet.
+SETTINGS = {"chat": "THREADLORE_MODEL__PATH", "embedding": "THREADLORE_EMBEDDING__PATH"}
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @group.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    as_json: AsJson = False,
+    with_models: Annotated[bool, typer.Option("--models/--no-models", help="Load both models too.")] = True,
+) -> None:
     """Check database, Redis, models, GPU offload and disk, and say how to mend each."""
 
     async def work() -> None:
-        checks = await examine(load_settings())
+        checks = await examine(load_settings(), models=with_models)
         if as_json:
             print_json([asdict(check) for check in checks])
         else:
@@ -53,7 +59,7 @@ def migrate() -> None:
 
 @models.command(name="list")
 def list_models(as_json: AsJson = False) -> None:
-    """Show tested choices with licence, size and memory."""
+    """Show models to choose from, with licence, size and memory."""
     if as_json:
         print_json([asdict(choice) for choice in CHOICES])
         return
@@ -85,7 +91,8 @@ def pull_model(
                 endpoint=endpoint,
                 on_progress=lambda done, total: bar.update(task, completed=done, total=total or None),
             )
-        setting = "THREADLORE_EMBEDDING__PATH" if choice.kind == "embedding" else "THREADLORE_MODEL__PATH"
-        out.print(f"{path}\nUse it with {setting}={path}", highlight=False, markup=False, soft_wrap=True)
+        out.print(str(path), highlight=False, markup=False)
+        if choice.kind in SETTINGS:
+            note(f"Use it with {SETTINGS[choice.kind]}={path}")
 
     run(work())

@@ -82,7 +82,7 @@ class Model:
         self._lora = {adapter.name: self._load_lora(adapter.path, adapter.scale) for adapter in spec.lora}
         self._lora_in_use = ""
         layers, devices = log.offload()
-        self.threads = spec.threads or len(os.sched_getaffinity(0))
+        self.threads = spec.threads or usable_processors()
         self.batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:
@@ -252,3 +252,10 @@ class Model:
         buffer = ctypes.create_string_buffer(VALUE_BYTES)
         count = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, VALUE_BYTES)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
+
+
+def usable_processors() -> int:
+    """Processors this process may use; where the system cannot say (macOS), those the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from knowledge.units import MAX_CHARS, MAX_LINES, Said, family_of, units_of
+from knowledge.units import MAX_CHARS, MAX_LINES, OVERLAP_LINES, Said, family_of, units_of
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -33,7 +33,7 @@ def test_long_talk_is_split_with_overlap_and_loses_nothing():
     assert all(len(unit.lines) <= MAX_LINES for unit in units)
     assert {line.message_pk for unit in units for line in unit.lines} == set(range(37))
     shared = {line.message_pk for line in units[0].lines} & {line.message_pk for line in units[1].lines}
-    assert len(shared) == 5
+    assert len(shared) == OVERLAP_LINES
 
 
 def test_a_long_message_is_cut_and_its_parts_join_back():

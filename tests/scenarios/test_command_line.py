@@ -1,0 +1,141 @@
+"""The command as a user types it: exit codes, one sentence, and nothing but JSON on standard output."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def threadlore(database_url, servers, tmp_path):
+    """Runs the command against the test servers, or with other settings."""
+
+    def run(*arguments, **settings):
+        given = {"DATABASE__URL": database_url, "REDIS__URL": servers[1], "HOME": str(tmp_path)} | settings
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLORE_")}  # noqa: TID251
+        environment |= {f"THREADLORE_{name}": value for name, value in given.items() if value is not None}
+        environment["PYTHONPATH"] = str(REPOSITORY)
+        return subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def assert_one_sentence(result, code, *words):
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "word"),
+    [
+        ({"MODEL__GPU_LAYERS": "many"}, 78, "THREADLORE_MODEL__GPU_LAYERS"),
+        ({"MODEL__PAHT": "/x"}, 78, "THREADLORE_MODEL__PAHT"),
+        ({"DATABASE__URL": "nonsense"}, 78, "postgresql://"),
+        ({"DATABASE__URL": "postgresql://nobody@127.0.0.1:1/none"}, 69, "THREADLORE_DATABASE__URL"),
+        ({"REDIS__URL": "http://x"}, 78, "THREADLORE_REDIS__URL"),
+        ({"MODEL__PATH": "/no/such.gguf"}, 78, "/no/such.gguf"),
+        ({"MODEL__URL": "http://127.0.0.1:1/v1"}, 78, "THREADLORE_MODEL__NAME"),
+        ({"EMBEDDING__URL": "http://127.0.0.1:1/v1", "EMBEDDING__NAME": "x"}, 69, "x"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_and_its_exit_code(threadlore, settings, code, word):
+    assert_one_sentence(threadlore("ask", "why?", "--json", **settings), code, word)
+
+
+def test_a_file_that_is_no_model_is_named(threadlore, tmp_path):
+    path = tmp_path / "letter.gguf"
+    path.write_text("dear all")
+    assert_one_sentence(threadlore("ask", "why?", "--json", MODEL__PATH=str(path)), 78, "letter.gguf", "GGUF")
+
+
+def test_an_older_schema_is_refused_until_migrated(threadlore, database_url):
+    import psycopg
+
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM schema_version")
+    assert_one_sentence(threadlore("status", "--json"), 78, "threadlore migrate")
+
+
+def test_bad_usage_is_2(threadlore):
+    assert threadlore("forget").returncode == 2
+    assert threadlore("ask").returncode == 2
+    assert threadlore("no-such-command").returncode == 2
+
+
+@pytest.mark.model
+def test_import_ask_forget_as_a_user_does_it(threadlore, tmp_path):
+    corpus = tmp_path / "talk.jsonl"
+    rows = [
+        {
+            "id": "1",
+            "channel": "eng",
+            "author": "quince",
+            "ts": "2026-03-02T09:00",
+            "text": "We dropped Kafka: it failed",
+        },
+        {
+            "id": "2",
+            "channel": "hr",
+            "author": "damson",
+            "ts": "2026-03-03T09:00",
+            "text": "Canary raise",
+            "private": True,
+        },
+    ]
+    lines = [json.dumps(row) for row in rows]
+    corpus.write_text("\n".join([*lines, '{"id": "3", "text": ', '"not an object"']), encoding="utf-8")
+    imported = threadlore("import", str(corpus), "--json")
+    (report,) = json.loads(imported.stdout)
+    assert (report["read"], report["written"]) == (2, 2)
+    assert [problem.split(": ")[0] for problem in report["problems"]] == ["talk.jsonl:3", "talk.jsonl:4"]
+    (again,) = json.loads(threadlore("import", str(corpus), "--json").stdout)
+    assert (again["read"], again["written"]) == (2, 0)
+
+    answer = json.loads(threadlore("ask", "Why did we drop Kafka?", "--channel", "eng", "--json").stdout)
+    assert answer["citations"][0]["message_id"] == "1"
+    assert answer["scope"] == {"channels": ["eng"], "audience": "channel:jsonl:talk:eng"}
+    hidden = threadlore("ask", "Which canary raise?", "--channel", "eng", "--json").stdout
+    assert "Canary" not in hidden
+    assert json.loads(hidden)["outcome"] == "declined"
+    assert threadlore("ask", "hi", "--user", "nobody").returncode == 2
+
+    assert threadlore("forget", "--message", "1").returncode == 0
+    gone = json.loads(threadlore("ask", "Why did we drop Kafka?", "--channel", "eng", "--json").stdout)
+    assert gone["outcome"] == "declined"
+    (back,) = json.loads(threadlore("import", str(corpus), "--json").stdout)
+    assert back["written"] == 0
+
+
+@pytest.mark.model
+def test_the_demo_runs_from_nothing(threadlore):
+    result = threadlore("demo", DATABASE__URL=None, REDIS__URL=None)
+    assert result.returncode == 0, result.stderr
+    assert "[1]" in result.stdout
+    assert "No answer" in result.stdout
+    assert "https://tidepool.example/archives/" in result.stdout
+
+
+def test_doctor_tells_what_to_mend(threadlore, tmp_path):
+    result = threadlore("doctor", "--json", MODEL__PATH="/no/such.gguf", EMBEDDING__PATH="/no/other.gguf")
+    checks = {check["name"]: check for check in json.loads(result.stdout)}
+    assert result.returncode == 69
+    assert checks["database"]["ok"]
+    assert "pgvector" in checks["database"]["found"]
+    assert checks["redis"]["ok"]
+    assert not checks["model"]["ok"]
+    assert "THREADLORE_MODEL__PATH" in checks["model"]["mend"]

@@ -3,8 +3,10 @@
 import asyncio
 from collections import Counter
 
+import psycopg
 import pytest
 
+from knowledge import archive as module
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.forget import Eraser
@@ -147,3 +149,29 @@ async def test_the_keys_of_a_deleted_message_name_each_of_its_revisions(database
     await archive.record([said("1", "B", edited=1)])
     (key,) = await database.fetch("SELECT message_pk FROM message")
     assert set((await archive.record([deleted("1")])).gone) == {f"{key[0]}:1", f"{key[0]}:2"}
+
+
+@pytest.mark.parametrize(
+    ("guard", "mutant"),
+    [
+        ("AND (EXCLUDED.edited_ts, EXCLUDED.event_ts) > (m.edited_ts, m.event_ts)", ""),
+        ("(EXCLUDED.edited_ts, EXCLUDED.event_ts) > (m.edited_ts, m.event_ts)", "EXCLUDED.edited_ts > m.edited_ts"),
+    ],
+)
+async def test_each_guard_of_the_upsert_is_needed(database, archive, monkeypatch, guard, mutant):
+    assert guard in module.UPSERT
+    monkeypatch.setattr(module, "UPSERT", module.UPSERT.replace(guard, mutant))
+    orders = [
+        ([said("1", "B", edited=1, event=20), said("1", "A", edited=1, event=10)], "B"),
+        ([said("2", "A", edited=1, event=10), said("2", "B", edited=1, event=20)], "B"),
+        ([said("3", "A"), deleted("3"), said("3", "A", edited=9)], None),
+    ]
+    wrong = False
+    for number, (order, expected) in enumerate(orders, start=1):
+        try:
+            for change in order:
+                await archive.record([change])
+            wrong = wrong or (await bodies(database))[str(number)] != expected
+        except psycopg.errors.CheckViolation:
+            wrong = True
+    assert wrong

@@ -59,7 +59,7 @@ class ModelSettings(Section):
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,
-        description="Longest prompt in tokens; without it 700 on a CPU and 3000 on a GPU or a server.",
+        description="Longest prompt in tokens; without it 500 on a CPU and 3000 on a GPU or a server.",
     )
 
 

@@ -18,7 +18,7 @@ from bot.generation.sequence import ModelSpec
 from bot.prompts import Count
 from knowledge.ports import EmbeddingModel
 
-PROMPT_TOKENS_ON_CPU = 700
+PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
 # A model of less than about a billion parameters, quantised.
 SMALL_MODEL_BYTES = 500_000_000

@@ -1,9 +1,8 @@
 """Feeds an export into the archive: the same door as live messages, in batches."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from knowledge.access import Access
 from knowledge.archive import Archive
@@ -68,28 +67,21 @@ class Importer:
             on_progress(report)
         return report
 
-    async def _flush(self, batch: list[Entry], report: ImportReport) -> None:
-        for kind, group in groupby(batch, key=_kind):
-            entries = list(group)
-            if kind is Channel:
-                channels = [entry for entry in entries if isinstance(entry, Channel)]
-                await self._access.record_channels(channels, reopen=True)
-                report.channels += len(channels)
-            elif kind is Person:
-                people = [entry for entry in entries if isinstance(entry, Person)]
-                await self._access.record_people(people)
-                report.people += len(people)
-            elif kind is Members:
-                for entry in entries:
-                    if isinstance(entry, Members):
-                        await self._access.record_members(entry)
-            else:
-                changes = [entry for entry in entries if isinstance(entry, Posted | Deleted)]
-                recorded = await self._archive.record(changes)
-                report.read += sum(isinstance(entry, Posted) for entry in changes)
-                report.written += recorded.written
-                report.deleted += recorded.deleted
-
-
-def _kind(entry: Entry) -> type:
-    return Posted if isinstance(entry, Deleted) else type(entry)
+    async def _flush(self, batch: Sequence[Entry], report: ImportReport) -> None:
+        """Saves a batch: who and where first, then what was said. Among messages the version decides, not the order."""
+        channels = [entry for entry in batch if isinstance(entry, Channel)]
+        if channels:
+            await self._access.record_channels(channels, reopen=True)
+        people = [entry for entry in batch if isinstance(entry, Person)]
+        if people:
+            await self._access.record_people(people)
+        for entry in batch:
+            if isinstance(entry, Members):
+                await self._access.record_members(entry)
+        changes = [entry for entry in batch if isinstance(entry, Posted | Deleted)]
+        recorded = await self._archive.record(changes)
+        report.channels += len(channels)
+        report.people += len(people)
+        report.read += sum(isinstance(entry, Posted) for entry in changes)
+        report.written += recorded.written
+        report.deleted += recorded.deleted

@@ -58,15 +58,16 @@ class Search:
         return _apart([passage for passage in found if passage.lines], limit)
 
     async def _words(self, query: str, scope: Scope) -> tuple[dict[int, Scored], dict[int, int]]:
-        terms = [term_id(term) for term in query_terms(query)][:MOST_TERMS]
-        if not terms:
+        words = query_terms(query)[:MOST_TERMS]
+        if not words:
             return {}, {}
-        statistics = await self._index.statistics(terms)
-        essential = _essential(terms, statistics.df)
+        statistics = await self._index.statistics([term_id(word) for word in words])
+        terms, df = _telling(words, statistics.df)
+        essential = _essential(terms, df)
         if not essential:
             return {}, {}
         hits = await self._index.search_text(scope.channel_pks, essential, MOST_CANDIDATES)
-        described = Query.of(terms, statistics.df, statistics.live_count, statistics.term_count)
+        described = Query.of(terms, df, statistics.live_count, statistics.term_count)
         placed = [_place(hit) for hit in hits]
         lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
         loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
@@ -123,6 +124,12 @@ def _document(passage: Passage) -> Document:
         "message_ids": [line.ref.message_id for line in passage.lines],
     }
     return Document(page_content=text, metadata=metadata)
+
+
+def _telling(words: Sequence[str], df: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The query's terms, without joined ones that nobody ever wrote: their parts stand for them."""
+    kept = [(term_id(word), count) for word, count in zip(words, df, strict=True) if count > 0 or word.isalnum()]
+    return [term for term, _ in kept], [count for _, count in kept]
 
 
 def _essential(terms: Sequence[int], df: Sequence[int]) -> list[int]:

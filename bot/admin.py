@@ -1,5 +1,6 @@
 """The orders of an admin: reindex, status, cancel, forget. The same code serves the command line and the chat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,7 +63,11 @@ class Admin:
         """Removes one message."""
         return await self._from_memory(await self.eraser.message(message_id))
 
+    async def drop_remembered(self, keys: Sequence[str]) -> None:
+        """Drops every remembered turn that used one of these messages: they were deleted where they came from."""
+        if keys:
+            await self.memory.forget_messages(keys)
+
     async def _from_memory(self, gone: Forgotten) -> int:
-        if gone.keys:
-            await self.memory.forget_messages(gone.keys)
+        await self.drop_remembered(gone.keys)
         return gone.messages

@@ -14,7 +14,10 @@ BATCH = 1_000
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did. `read` counts messages in the file, `written` those that were new or newer."""
+    """What an import did. `read` counts messages in the file, `written` those that were new or newer.
+
+    `gone` are the "message_pk:rev" of messages that the file says were deleted.
+    """
 
     read: int = 0
     written: int = 0
@@ -23,6 +26,7 @@ class ImportReport:
     people: int = 0
     seconds: float = 0.0
     problems: list[Problem] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
 
 class Importer:
@@ -85,3 +89,4 @@ class Importer:
         report.read += sum(isinstance(entry, Posted) for entry in changes)
         report.written += recorded.written
         report.deleted += recorded.deleted
+        report.gone += recorded.gone

@@ -59,7 +59,9 @@ async def _import(app: App, path: Path, workspace: str | None, workspace_url: st
     export = open_export(path, workspace=workspace, workspace_url=workspace_url)
     with progress("bytes") as bar:
         task = bar.add_task(f"reading {path.name}", total=export.bytes_total)
-        return await app.importer.run(export, lambda _: bar.update(task, completed=export.bytes_read))
+        report = await app.importer.run(export, lambda _: bar.update(task, completed=export.bytes_read))
+    await app.admin.drop_remembered(report.gone)
+    return report
 
 
 async def _index(app: App) -> None:

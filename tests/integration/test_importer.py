@@ -74,6 +74,14 @@ async def test_direct_conversations_are_never_stored(database, importer):
     assert await database.fetch("SELECT count(*) FROM channel WHERE channel_id = 'dm'") == [(0,)]
 
 
+async def test_an_import_tells_which_messages_memory_must_drop(database, importer):
+    await importer.run(Talk(described("general"), said("1", "A")))
+    report = await importer.run(Talk(described("general"), deleted("1"), deleted("never-seen")))
+    (key,) = await database.fetch("SELECT message_pk FROM message WHERE message_id = '1'")
+    assert report.gone == [f"{key[0]}:1"]
+    assert report.deleted == 1
+
+
 async def test_a_message_of_an_unknown_channel_is_private(database, importer):
     await importer.run(Talk(said("1", "whose is this?", where="unheard-of")))
     scope = await Access(database).scope_for(Audience(channel=channel("general")), None)

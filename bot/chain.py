@@ -5,12 +5,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, TypeVar, cast
 
+import structlog
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 
 from bot import citations, prompts, quoting
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
+from bot.errors import ModelUnavailable
 from bot.plaintext import harmless
 from bot.ports import Memory
 from bot.sufficiency import Sufficiency, Verdict
@@ -23,7 +25,10 @@ from knowledge.scope import Scope
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 NEAREST = 3
+MODEL_AWAY = "The language model is not available right now. These messages come closest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,17 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncIterator[AnswerEvent]:
     if asked["verdict"] is Verdict.DECLINE:
         yield _declined(asked)
         return
+    try:
+        async for event in _generate(parts, asked):
+            if isinstance(event, Answer):
+                await parts.memory.remember(asked["question"], _turn(asked["question"], event))
+            yield event
+    except ModelUnavailable as error:
+        log.warning("model_away", error=type(error).__name__)
+        yield _without_model(asked)
+
+
+async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
     budget = await parts.limits.prompt_tokens()
     sources = await prompts.fitting(asked["passages"], asked["query"], budget, parts.count)
     quotes_first = await parts.quotes_first()
@@ -125,9 +141,14 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncIterator[AnswerEvent]:
         if rest := words.rest():
             yield Fragment(rest)
         answer = _cited(asked, harmless(words.everything), sources)
-    answer = replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
-    await parts.memory.remember(asked["question"], _turn(asked["question"], answer))
-    yield answer
+    yield replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
+
+
+def _without_model(asked: Asked) -> Answer:
+    """The messages that come closest, said to be no more than that: the model failed, the search did not."""
+    lines = [line for passage in asked["passages"] for line in passage.lines]
+    quotation, found = quoting.quoted(quoting.best_lines(lines))
+    return _answer(asked, f"{MODEL_AWAY}\n{quotation}", Outcome.ANSWERED_WITH_WARNING, found)
 
 
 def generator(stream: AsyncIterator[T]) -> AsyncGenerator[T, None]:
@@ -153,7 +174,11 @@ def _declined(asked: Asked) -> Answer:
     nearest = tuple(max(p.lines, key=lambda line: line.score) for p in asked["passages"][:NEAREST])
     people = tuple(dict.fromkeys(line.author for line in nearest if line.author))
     names = asked["scope"].channel_names
-    where = _listed([f"#{name}" for name in names]) if names else "no channel, because none is open to you here"
+    where = (
+        _listed([f"#{name.removeprefix('#')}" for name in names])
+        if names
+        else "no channel, because none is open to you here"
+    )
     text = f"I did not find an answer to that. I searched {where}."
     return replace(_answer(asked, text, Outcome.DECLINED, ()), nearest=nearest, people=people)
 

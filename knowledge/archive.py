@@ -128,7 +128,7 @@ class Archive:
     ) -> int:
         if not messages:
             return 0
-        names = {m.author: m.author_name or m.author.person_id for m in messages if m.author is not None}
+        names = {m.author: storable(m.author_name or m.author.person_id) for m in messages if m.author is not None}
         people = await person_pks(connection, names)
         terms = {
             (pks[m.ref.channel], m.ref.message_id): term_ids(labelled_line(_name(m, people), m.text)) for m in messages
@@ -207,6 +207,11 @@ def _newest(messages: Iterable[SourceMessage]) -> dict[MessageRef, SourceMessage
     return newest
 
 
+def storable(text: str) -> str:
+    """What PostgreSQL can keep: no NUL, and no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def _name(message: SourceMessage, people: dict[PersonRef, tuple[int, str]]) -> str:
     return "" if message.author is None else people[message.author][1]
 
@@ -226,8 +231,8 @@ def _columns(
         **_key_columns(keys),
         "edited": [m.version.edited_ts for m in messages],
         "event": [m.version.event_ts for m in messages],
-        "bodies": [m.text for m in messages],
-        "hashes": [hashlib.sha256(m.text.encode()).digest() for m in messages],
+        "bodies": [storable(m.text) for m in messages],
+        "hashes": [hashlib.sha256(storable(m.text).encode()).digest() for m in messages],
         "authors": [people[m.author][0] if m.author is not None else None for m in messages],
         "threads": [m.thread_id for m in messages],
         "posted": [m.posted_at for m in messages],

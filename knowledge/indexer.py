@@ -9,7 +9,7 @@ import structlog
 
 from knowledge.database import Database
 from knowledge.embeddings import ModelEmbeddings
-from knowledge.errors import EmbeddingUnavailable, IndexMismatch
+from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
 from knowledge.unit_table import Family, UnitTable
@@ -80,8 +80,8 @@ class Indexer:
         while True:
             try:
                 worked = await self.index_batch()
-            except EmbeddingUnavailable as error:
-                log.warning("embedding_model_away", error=type(error).__name__)
+            except (EmbeddingUnavailable, KnowledgeUnavailable) as error:
+                log.warning("indexing_waits", error=type(error).__name__)
                 worked = 0
             if not worked:
                 await asyncio.sleep(idle_seconds)

@@ -86,6 +86,11 @@ async def test_a_deletion_may_come_first(database, archive):
     assert await bodies(database) == {"1": None}
 
 
+async def test_what_postgresql_cannot_keep_is_kept_without_it(database, archive):
+    await archive.record([said("1", "a\0b \ud800 c")])
+    assert await bodies(database) == {"1": "ab ? c"}
+
+
 async def test_the_books_stay_true(database, archive):
     await archive.record([said("1", "drop Kafka Kafka"), said("2", "Kafka again"), said("3", "lunch", where="random")])
     await archive.record([said("2", "Postgres now", edited=1), deleted("3", "random")])

@@ -1,11 +1,13 @@
 """Cutting, embedding and searching on a real PostgreSQL with pgvector."""
 
+import asyncio
+
 import pytest
 
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.embeddings import ModelEmbeddings
-from knowledge.errors import EmbeddingUnavailable, IndexMismatch
+from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
 from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.jobs import Jobs
@@ -230,3 +232,24 @@ async def test_a_large_scope_goes_through_the_graph_and_misses_nothing(world, mo
     graph = await world.found("text word3", lexical=False, limit=10)
     assert len(graph) == len(exact) == 10
     assert len({m for unit in graph for m in unit} & {m for unit in exact for m in unit}) >= 9
+
+
+async def test_the_service_outlives_an_outage(world, monkeypatch):
+    await world.say(said("1", "Kafka"))
+    fetch, failures = world.database.fetch, []
+
+    async def away_twice(*arguments):
+        if len(failures) < 2:
+            failures.append(1)
+            raise KnowledgeUnavailable("away")
+        return await fetch(*arguments)
+
+    monkeypatch.setattr(world.database, "fetch", away_twice)
+    task = asyncio.create_task(world.indexer.run(idle_seconds=0.01))
+    async with asyncio.timeout(10):
+        while not world.model.texts:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(failures) == 2

@@ -6,6 +6,7 @@ import pytest
 
 from bot.conversation import Answer, Fragment, Outcome
 from bot.documents import answer_document
+from bot.errors import ModelUnavailable
 from bot.questions import question
 from knowledge.scope import Audience
 from tests.scenarios.conftest import KAFKA, LUNCH, ask, learn
@@ -185,3 +186,15 @@ async def test_a_reset_forgets_the_conversation(opened):
         assert await app.assistant.reset(question("", None, Audience(), "c")) == 1
         await ask(app, "Kafka?")
     assert "Earlier question" not in app.chat.model.prompts[-1]
+
+
+async def test_without_the_model_the_nearest_messages_are_shown_and_said_to_be_that(opened):
+    def broken(_):
+        raise ModelUnavailable
+
+    async with opened(broken) as app:
+        await learn(app, KAFKA)
+        answer, _ = await ask(app, "Why did we drop Kafka?")
+    assert answer.outcome is Outcome.ANSWERED_WITH_WARNING
+    assert answer.text.startswith("The language model is not available")
+    assert answer.citations[0].line.ref.message_id == "1"

@@ -103,7 +103,7 @@ class AnswerSettings(Section):
 
     passages: int = Field(default=8, ge=1, le=50, description="Passages retrieved for one question.")
     decline_below: float = Field(
-        default=0.4, ge=0, le=1, description="Say that nothing was found below this likelihood."
+        default=0.35, ge=0, le=1, description="Say that nothing was found below this likelihood."
     )
     warn_below: float = Field(default=0.6, ge=0, le=1, description="Answer with a warning below this likelihood.")
 

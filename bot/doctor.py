@@ -67,7 +67,7 @@ async def _schema(servers: Servers) -> Check:
     pending = await pending_in(servers.database_url)
     if pending:
         return Check(
-            "schema", ok=servers.embedded, found=f"{len(pending)} migrations to run", mend="threadlore migrate"
+            "schema", ok=servers.embedded, found=f"to be migrated: {', '.join(pending)}", mend="threadlore migrate"
         )
     return Check("schema", ok=True, found="up to date")
 
@@ -129,6 +129,5 @@ def _disk(settings: Settings) -> Check:
         place = place.parent
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:,.1f} GB free under {place}"
-    return Check(
-        "disk", ok=free > LOW_DISK_BYTES, found=found, mend="Free some space, or move it with THREADLORE_HOME."
-    )
+    ok = free > LOW_DISK_BYTES
+    return Check("disk", ok=ok, found=found, mend="" if ok else "Free some space, or move it with THREADLORE_HOME.")

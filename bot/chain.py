@@ -88,8 +88,9 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
         asked: Asked = {}
         async for state in states:
             asked = {**asked, **state}
-        async for event in _respond(parts, asked):
-            yield event
+        async with aclosing(_respond(parts, asked)) as events:
+            async for event in events:
+                yield event
 
     return (
         _adding("turns", recall)
@@ -105,15 +106,16 @@ def _adding(key: str, step: Callable[[Asked], Any]) -> Runnable[Any, Any]:
     return RunnablePassthrough.assign(**{key: RunnableLambda(cast("Callable[[Any], Any]", step))})
 
 
-async def _respond(parts: Parts, asked: Asked) -> AsyncIterator[AnswerEvent]:
+async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
     if asked["verdict"] is Verdict.DECLINE:
         yield _declined(asked)
         return
     try:
-        async for event in _generate(parts, asked):
-            if isinstance(event, Answer):
-                await parts.memory.remember(asked["question"], _turn(asked["question"], event))
-            yield event
+        async with aclosing(_generate(parts, asked)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    await parts.memory.remember(asked["question"], _turn(asked["question"], event))
+                yield event
     except ModelUnavailable as error:
         log.warning("model_away", error=type(error).__name__)
         yield _without_model(asked)

@@ -3,7 +3,6 @@
 BotError                    shown in the conversation
 ├── QuestionEmpty           ask differently
 ├── QuestionTooLong         ask differently
-├── RateLimited             ask later
 ├── ModelUnavailable        ask later; the operator can mend it
 └── KnowledgeDown           ask later; the operator can mend it
 StartupError                shown by the command line, with an exit code
@@ -36,10 +35,6 @@ class QuestionEmpty(BotError):
 
 class QuestionTooLong(BotError):
     """That question is too long for me to read. Please ask it in a few sentences."""
-
-
-class RateLimited(BotError):
-    """You have asked a lot in a short time. Please try again in a minute."""
 
 
 class ModelUnavailable(BotError):

@@ -21,8 +21,8 @@ SELECT coalesce(sum(live_count), 0), coalesce(sum(term_count), 0),
 FROM channel"""
 
 SEARCH_TEXT = """
-SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count
-FROM (SELECT message_pk, channel_pk, terms FROM message
+SELECT m.message_pk, m.terms, l.unit_pk, l.line_no, u.term_count
+FROM (SELECT message_pk, terms FROM message
       WHERE channel_pk = ANY(%(scope)s) AND terms && %(terms)s::integer[] AND NOT deleted
       ORDER BY message_pk DESC LIMIT %(limit)s) AS m
 LEFT JOIN unit_line l USING (message_pk)
@@ -34,14 +34,14 @@ SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND cha
 
 # Adding zero keeps the planner from the graph index: each vector in scope is compared.
 SEARCH_VECTOR_EXACT = """
-SELECT unit_pk, channel_pk, 1 - distance FROM (
-    SELECT unit_pk, channel_pk, embedding <=> %(vector)s AS distance FROM unit_vector
+SELECT unit_pk, 1 - distance FROM (
+    SELECT unit_pk, embedding <=> %(vector)s AS distance FROM unit_vector
     WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)) AS scanned
 ORDER BY distance + 0 LIMIT %(limit)s"""
 
 SEARCH_VECTOR_HNSW = """
-SELECT unit_pk, channel_pk, 1 - distance FROM (
-    SELECT unit_pk, channel_pk, embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
+SELECT unit_pk, 1 - distance FROM (
+    SELECT unit_pk, embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
     FROM unit_vector WHERE model_pk = {model} AND channel_pk = ANY(%(scope)s)
     ORDER BY distance LIMIT %(limit)s) AS found
 ORDER BY distance + 0"""
@@ -85,7 +85,6 @@ class TextHit:
     """A message that holds a search term. `unit_pk` is None until the message has been cut into a unit."""
 
     message_pk: int
-    channel_pk: int
     terms: list[int]
     unit_pk: int | None
     line_no: int | None
@@ -97,7 +96,6 @@ class VectorHit:
     """A unit near the question. `cosine` is 1 for the same direction."""
 
     unit_pk: int
-    channel_pk: int
     cosine: float
 
 

@@ -11,6 +11,7 @@ from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnava
 from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.jobs import Jobs
+from knowledge.lexical import term_id
 from knowledge.messages import Visibility
 from knowledge.models import IndexModels
 from knowledge.retriever import ScopedRetriever, Search, passage_of
@@ -121,6 +122,28 @@ async def test_scope_stands_in_both_searches(world):
         assert await world.found("budget layoffs", "general", **options) == [["1"]]
     nothing = Scope(Audience(), (), ())
     assert await world.search.passages("budget", nothing) == []
+
+
+async def test_each_statement_holds_the_scope_by_itself(world, database, monkeypatch):
+    """One wall behind another hides a missing one: each is tried alone."""
+    await world.say(said("1", "budget for ovens"), said("2", "budget for layoffs", where="board"))
+    await world.indexer.drain()
+    index, scope = Index(database), (await world.scope("general")).channel_pks
+    rows = await database.fetch("SELECT message_id, message_pk FROM message ORDER BY message_id")
+    (_, open_pk), (_, closed_pk) = rows
+    hits = await index.search_text(scope, [term_id("budget")], 10)
+    assert [hit.message_pk for hit in hits] == [open_pk]
+    units = dict(await database.fetch("SELECT message_pk, unit_pk FROM unit_line"))
+    active = await world.models.active()
+    assert active is not None
+    vector = await world.embeddings.aembed_query("budget layoffs")
+    for most in (20_000, 0):
+        monkeypatch.setattr("knowledge.index.EXACT_SCAN_UP_TO", most)
+        near = await index.search_vector(scope, active.model_pk, vector, 10)
+        assert [hit.unit_pk for hit in near] == [units[open_pk]]
+    lines = await index.lines(scope, list(units.values()), [open_pk, closed_pk])
+    assert set(lines) == {units[open_pk], -open_pk}
+    assert await index.still_true(scope, [f"{open_pk}:1", f"{closed_pk}:1"]) == {f"{open_pk}:1"}
 
 
 async def test_the_retriever_demands_a_scope_and_yields_passages(world):

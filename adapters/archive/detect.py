@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapters.archive import fields
+from adapters import fields
 from adapters.archive.discord_json import DiscordExport, files_of
 from adapters.archive.encoding import TextFile
 from adapters.archive.folders import size_of

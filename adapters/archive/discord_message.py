@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from adapters.archive import fields
-from adapters.archive.dates import EPOCH, Dates
+from adapters import fields
 from adapters.archive.discord_text import Names, message_text
-from adapters.archive.safety import LeftOut, Unusable
+from adapters.dates import EPOCH, Dates
+from adapters.safety import LeftOut, Unusable
 from knowledge.messages import (
     Channel,
     ChannelRef,

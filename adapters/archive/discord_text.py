@@ -5,8 +5,8 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 
-from adapters.archive import fields
-from adapters.archive.dates import EPOCH
+from adapters import fields
+from adapters.dates import EPOCH
 
 _TOKEN = re.compile(
     r"<(?:@!?(?P<person>\d{1,20})|@&(?P<role>\d{1,20})|#(?P<channel>\d{1,20})"

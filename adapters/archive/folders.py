@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from adapters.archive.fields import clean
+from adapters.fields import clean
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Problem
 

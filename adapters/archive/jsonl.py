@@ -10,12 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from adapters.archive import fields
-from adapters.archive.dates import Dates
+from adapters import fields
 from adapters.archive.encoding import TextFile
 from adapters.archive.folders import size_of
-from adapters.archive.safety import Gate, LeftOut, Unusable
 from adapters.archive.scanner import DECODER
+from adapters.dates import Dates
+from adapters.safety import Gate, LeftOut, Unusable
 from knowledge.errors import UnreadableSource
 from knowledge.messages import (
     Channel,

@@ -10,14 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from adapters.archive import fields
-from adapters.archive.dates import Dates
+from adapters import fields
 from adapters.archive.encoding import TextFile
 from adapters.archive.folders import DiskFolder, Folder, Limits, ZipFolder, size_of
-from adapters.archive.safety import Gate, LeftOut, Unusable
 from adapters.archive.scanner import BrokenJson, Scanner
-from adapters.archive.slack_message import PLATFORM, MessageReader, channel_from, person_from
-from adapters.archive.slack_text import Names
+from adapters.dates import Dates
+from adapters.safety import Gate, LeftOut, Unusable
+from adapters.slack.messages import PLATFORM, MessageReader, channel_from, person_from
+from adapters.slack.text import Names
 from knowledge.errors import UnreadableSource
 from knowledge.messages import (
     Channel,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.archive.discord_json import DiscordExport
-from adapters.archive.safety import LeftOut
+from adapters.safety import LeftOut
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Channel, Person, Posted, Problem, Visibility
 

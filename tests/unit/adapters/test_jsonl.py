@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adapters.archive.jsonl import JsonLinesExport
-from adapters.archive.safety import TEXT_LIMIT, LeftOut
+from adapters.safety import TEXT_LIMIT, LeftOut
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Channel, Deleted, Person, Posted, Problem, Visibility
 

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from adapters.archive.slack_text import Names, message_text, readable
+from adapters.slack.text import Names, message_text, readable
 
 NAMES = Names({"U1": "Quince", "U2": "R&amp;D"}, {"C1": "releases"}, {"S1": "bakers"})
 

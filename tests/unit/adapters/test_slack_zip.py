@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.archive.folders import Limits
-from adapters.archive.safety import TEXT_LIMIT, LeftOut
 from adapters.archive.slack_zip import SlackExport
+from adapters.safety import TEXT_LIMIT, LeftOut
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Channel, Deleted, Members, Person, PersonKind, Posted, Problem, Visibility
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from adapters.archive import fields
+from adapters import fields
 
 # One pass, so that "&amp;lt;" becomes "&lt;" and a name that holds "&amp;" stays as it is.
 _TOKEN = re.compile(r"<([^<>]*)>|&(amp|lt|gt);")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import quote
 
-from adapters.archive import fields
-from adapters.archive.dates import Dates
-from adapters.archive.safety import LeftOut, Unusable
-from adapters.archive.slack_text import Names, message_text
+from adapters import fields
+from adapters.dates import Dates
+from adapters.safety import LeftOut, Unusable
+from adapters.slack.text import Names, message_text
 from knowledge.messages import (
     Channel,
     ChannelRef,

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from adapters.archive.safety import Unusable
+from adapters.safety import Unusable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)

@@ -1,11 +1,61 @@
 """What is asked, answered and remembered. No I/O."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
-from knowledge.messages import PersonRef
+from knowledge.messages import ChannelRef, PersonRef
 from knowledge.passages import Line
 from knowledge.scope import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something a platform sent, as it sent it. `delivery_id` is the same when it is sent again.
+
+    `kind` is the platform's word for it, such as "event" or "command". This is the only type that holds a raw payload.
+    """
+
+    platform: str
+    workspace: str
+    delivery_id: str
+    kind: str
+    payload: Mapping[str, object]
+
+
+class Task(StrEnum):
+    """What is wanted of the bot."""
+
+    ANSWER = "answer"
+    SUMMARY = "summary"
+    PRIVATE = "private"
+    """The answer to an earlier question again, from everything that only the asker may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question taken from a platform, kept until its answer is posted.
+
+    Asked in `channel`, by message `message_id` (or a command's own id), in thread `thread_id` if any: where the answer
+    goes. `private`: only the asker will see the answer. `direct`: the channel is a conversation with the bot alone.
+    `since` and `of_thread` say what a summary is of. `reply_to` is the adapter's own: what it needs to reach the asker.
+    `by_bot`: another bot asks.
+    """
+
+    answer_id: str
+    channel: ChannelRef
+    text: str
+    asker: PersonRef | None = None
+    message_id: str = ""
+    thread_id: str | None = None
+    task: Task = Task.ANSWER
+    private: bool = False
+    direct: bool = False
+    by_bot: bool = False
+    since: datetime | None = None
+    of_thread: str | None = None
+    reply_to: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +64,8 @@ class Question:
 
     `conversation` names the thread or terminal session: memory is kept per conversation and
     audience. `asker` None: the question names no person. `audience` says who will see the answer.
+    `thread`: what was just said where the question was asked, oldest first; it is context even where nothing is kept.
+    `language`: the answer's, as a name such as "German"; "": the question's.
     """
 
     question_id: str
@@ -21,6 +73,8 @@ class Question:
     audience: Audience
     asker: PersonRef | None = None
     conversation: str = ""
+    thread: tuple[Line, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What the bot asks of others. No I/O here; wiring fills these in."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
-from bot.conversation import Question, Turn
+from bot.conversation import Answer, Delivery, Question, Request, Turn
 from bot.errors import BotError
 
 
@@ -34,3 +34,69 @@ class Memory(Protocol):
 
     async def forget_messages(self, message_keys: Collection[str]) -> int:
         """Drop every turn, of any conversation, that used any of these messages; returns their number."""
+
+
+DeliveryHandler = Callable[[Delivery], Awaitable[None]]
+"""Handles one delivery to its end. What it raises is tried again."""
+
+
+class Inbox(Protocol):
+    """Accepted deliveries. What `accept` has returned for is never lost, and is handled at least once."""
+
+    async def accept(self, delivery: Delivery) -> bool:
+        """Keeps a delivery; False when it was known. Errors: `KnowledgeUnavailable`, and then nothing was kept."""
+        ...
+
+
+class Reply(Protocol):
+    """One visible answer while it comes into being. Made for one request; every method may be called in any order.
+
+    Errors: `ReplyLost` when the place it belongs to is gone: nobody can be told any more.
+    """
+
+    async def waiting(self, place: int) -> None:
+        """Work has begun (0), or so many questions are before this one. The first call is the first visible sign."""
+        ...
+
+    async def write(self, text: str) -> None:
+        """The text so far, harmless Markdown. Shown when the platform's pace allows."""
+        ...
+
+    async def finish(self, answer: Answer) -> None:
+        """The whole answer, with its sources."""
+        ...
+
+    async def fail(self, sentence: str) -> None:
+        """What went wrong, in a sentence for the asker."""
+        ...
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Ids of the messages that show it, as far as they are known; kept, so that they can be found again."""
+        ...
+
+
+class Platform(Protocol):
+    """A connected platform, as far as answers go."""
+
+    name: str
+
+    async def reply_to(self, request: Request, places: Sequence[str], *, resumed: bool) -> Reply:
+        """The reply to a request. `resumed`: an earlier try may have posted something; it is found and taken over."""
+        ...
+
+    async def question(self, request: Request) -> Question:
+        """The request as a question: its text without the bot's name, what its thread just said, its audience."""
+        ...
+
+    async def offer_privately(self, request: Request) -> None:
+        """Tells the asker alone that there is more for their eyes only, and how to see it."""
+        ...
+
+    async def withdraw(self, request: Request, places: Sequence[str]) -> None:
+        """Replaces a posted answer by a notice, because a message it quotes was deleted."""
+        ...
+
+
+class ReplyLost(BotError):
+    """The conversation this answer belongs to is gone."""

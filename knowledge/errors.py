@@ -5,7 +5,9 @@ KnowledgeError
 ├── SchemaMismatch         the database is older or newer than this program    (exit code 78)
 ├── IndexMismatch          the embedding model does not fit its index          (exit code 78)
 ├── EmbeddingUnavailable   the embedding model cannot be reached               (exit code 69)
-└── UnreadableSource       an export that cannot be opened at all              (exit code 1)
+├── UnreadableSource       an export that cannot be opened at all              (exit code 1)
+├── SourceUnavailable      a connected platform does not answer now: try later
+└── ChannelUnreadable      a channel that the platform does not show to the bot
 """
 
 
@@ -31,3 +33,11 @@ class EmbeddingUnavailable(KnowledgeError):
 
 class UnreadableSource(KnowledgeError):
     """The file cannot be read as an export."""
+
+
+class SourceUnavailable(KnowledgeError):
+    """The platform does not answer right now."""
+
+
+class ChannelUnreadable(KnowledgeError):
+    """The platform does not show this channel to the bot."""

@@ -144,3 +144,64 @@ class Problem:
 
 Entry = Channel | Person | Members | Posted | Deleted | Problem
 """What an export or a platform's history consists of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Somebody came into a channel."""
+
+    channel: ChannelRef
+    person: PersonRef
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Somebody left a channel, or was taken out of it."""
+
+    channel: ChannelRef
+    person: PersonRef
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A channel has another name."""
+
+    channel: ChannelRef
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A channel that the bot may read no longer, or that was archived: closed at once, erased a day later."""
+
+    channel: ChannelRef
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A channel that no longer exists."""
+
+    channel: ChannelRef
+
+
+@dataclass(frozen=True, slots=True)
+class Renumbered:
+    """A channel that the platform keeps under another id from now on."""
+
+    channel: ChannelRef
+    new_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """One person's reaction to a message came (`delta` 1) or went (-1)."""
+
+    ref: MessageRef
+    emoji: str
+    delta: int
+
+
+Happening = (
+    Channel | Person | Members | Posted | Deleted | Joined | Left | Renamed | Hidden | Gone | Renumbered | Reacted
+)
+"""What a connected platform reports."""

@@ -1,9 +1,11 @@
 """What the knowledge base asks of others. No I/O here; adapters and wiring fill these in."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from knowledge.messages import Entry
+from knowledge.messages import Change, Channel, ChannelRef, Entry, Members, Person, PersonRef
 
 
 class Export(Protocol):
@@ -42,4 +44,63 @@ class EmbeddingModel(Protocol):
 
     async def embed_query(self, text: str) -> list[float]:
         """The vector of a question."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What a channel's history says of one thread: how many replies it has, and the id of the last one."""
+
+    thread_id: str
+    replies: int
+    latest_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a channel's history, or of one thread.
+
+    `cursor` None: there is nothing older (in a thread: nothing newer). `covers` is the stretch of time of which the
+    page lists everything, both ends included; None where it cannot promise that. `threads` are those whose first
+    message is on the page. `note`: a sentence for the admin, such as that the platform slows this app down.
+    """
+
+    changes: tuple[Change, ...]
+    cursor: str | None = None
+    covers: tuple[datetime, datetime] | None = None
+    threads: tuple[Thread, ...] = ()
+    note: str = ""
+
+
+class HistorySource(Protocol):
+    """A connected platform's past, newest first. Waits as long as the platform says, and lets live traffic go first.
+
+    Errors: `ChannelUnreadable` when the bot may not read it (any more), `SourceUnavailable` for everything passing.
+    """
+
+    async def history(self, channel: ChannelRef, cursor: str | None, since: datetime | None) -> Page:
+        """Messages of a channel without the replies in threads, newest first, back to `since`."""
+        ...
+
+    async def thread(self, channel: ChannelRef, thread_id: str, cursor: str | None) -> Page:
+        """A thread's first message and its replies, oldest first."""
+        ...
+
+
+class MembershipSource(Protocol):
+    """Who is who and who is where, asked of a connected platform now.
+
+    Errors: `ChannelUnreadable`, `SourceUnavailable`.
+    """
+
+    async def members(self, channel: ChannelRef) -> Members:
+        """Everybody in a channel."""
+        ...
+
+    async def person(self, ref: PersonRef) -> Person:
+        """One account."""
+        ...
+
+    async def channel(self, ref: ChannelRef) -> Channel:
+        """One channel."""
         ...

@@ -13,6 +13,7 @@ help: ## this list
 
 setup: ## everything into .venv; some minutes the first time, because llama.cpp is compiled
 	@sh tools/setup.sh
+	@sh tools/emulate.sh
 
 demo: setup ## a question about a sample workspace, with embedded servers and models
 	@$(THREADLORE) demo

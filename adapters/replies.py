@@ -1,11 +1,17 @@
-"""An answer in plain words. No I/O.
+"""An answer in plain words, cut to a platform's lengths, and shown at its pace. No I/O.
 
-Everything here returns text without markup and without control characters. What the model or a colleague wrote must
-never be read as markup afterwards: print these strings as they are.
+What is said here in words has no markup and no control characters. What the model or a colleague wrote must never be
+read as markup afterwards: print these strings as they are. Only `split` is given text in a platform's own markup.
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain, repeat
+from math import inf
+from typing import NamedTuple
 
 from bot.conversation import Answer, Citation, Outcome
 from knowledge.passages import Line
@@ -33,6 +39,18 @@ INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
     r"\U000e0000-\U000e007f]"
 )
+
+# What `split` sees: what it never cuts (link, mention, escape, mark), lines that open or close code, and where it may
+# cut: between lines, between words but not in front of a mark, behind Chinese and Japanese punctuation.
+TOKEN = re.compile(
+    r"(?P<whole><[^<>\n]{1,2000}>|&(?:amp|lt|gt);|\[[^\[\]\n]{1,200}\]\([^()\s]{1,2000}\)|\[\d{1,3}\])"
+    r"|(?P<fence>^[ \t>]{0,20}```[^`\n]{0,20}$)"
+    r"|(?P<gap>\n+|(?<! ) ++(?!(?:<[^<>|\n]{1,600}\|)?\[\d)|(?<=[。！？；，、]))",
+    re.MULTILINE,
+)
+LONGEST_WHOLE = 2300  # characters
+FENCE_END, FENCES_FROM = "\n```", 100  # shorter parts cannot afford to close a block of code and open it again
+JOINED = re.compile(r"(?<=\u200d).|[\u0300-\u036f\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]", re.DOTALL)
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 MONTHS_A_YEAR = 12
@@ -101,23 +119,37 @@ def notes(answer: Answer, now: datetime) -> str:
     return "\n".join(parts)
 
 
-def _where(line: Line, now: datetime) -> str:
-    when = age(line.posted_at, now)
-    if line.posted_at is not None:
-        when += f" ({line.posted_at.astimezone(now.tzinfo):%Y-%m-%d %H:%M})"
-    parts = (one_line(line.author) or "unknown", when, _channel(line.channel_name), one_line(line.permalink))
-    return ", ".join(part for part in parts if part)
+def dated(then: datetime | None, now: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
+    """Age and date: "3 weeks ago (2026-03-02 09:14)"."""
+    return age(then, now) + (f" ({then.astimezone(now.tzinfo):{form}})" if then is not None else "")
 
 
-def _channel(name: str) -> str:
+def channel_name(name: str) -> str:
+    """A channel's name with its sign."""
     return "#" + one_line(name).lstrip("#")
 
 
+def first_line(text: str) -> str:
+    """The first line of what was written, in quotation marks, shortened; "" for blank text."""
+    first = shortened(clean(text).strip().partition("\n")[0], QUOTE_CHARS)
+    return f"“{first}”" if first else ""
+
+
+def shortened(text: str, most: int) -> str:
+    """The text on one line, of at most that many characters."""
+    line = one_line(text)
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def _where(line: Line, now: datetime) -> str:
+    when = dated(line.posted_at, now)
+    parts = (one_line(line.author) or "unknown", when, channel_name(line.channel_name), one_line(line.permalink))
+    return ", ".join(part for part in parts if part)
+
+
 def _quoted(text: str) -> str:
-    first = one_line(clean(text).strip().partition("\n")[0])
-    if len(first) > QUOTE_CHARS:
-        first = first[: QUOTE_CHARS - 1].rstrip() + "…"
-    return f"\n{INDENT}“{first}”" if first else ""
+    quotation = first_line(text)
+    return f"\n{INDENT}{quotation}" if quotation else ""
 
 
 def _months(then: datetime, now: datetime) -> int:
@@ -127,3 +159,92 @@ def _months(then: datetime, now: datetime) -> int:
 
 def _ago(count: int, unit: str) -> str:
     return f"{count} {unit} ago" if count == 1 else f"{count} {unit}s ago"
+
+
+def split(text: str, limit: int, *, first: int | None = None, count: Callable[[str], int] = len) -> list[str]:
+    """The text in parts: cut between paragraphs, else lines, else words, else anywhere but inside a link or an escape.
+
+    A cut between paragraphs or lines counts where it leaves a part half full at least. A block of code that is cut is
+    closed, and opened again in the next part. Blanks at a cut are dropped, nothing else.
+    Shape: no part is blank; blank text has none. A link longer than a part is cut; parts under 100 leave code as it is.
+    Units: `limit`, and `first` for the first part, in what `count` counts, which is at least one a character.
+    """
+    text = text.strip("\n")
+    limits = chain([limit if first is None else first], repeat(limit))
+    parts, at, fence = [], 0, ""
+    while at < len(text):
+        head = f"{fence}\n" if fence else ""
+        room = max(next(limits), 1) - count(head)
+        if len(text) - at <= room and count(text[at:]) <= room:
+            parts.append(head + text[at:])
+            break
+        cut = _best_cut(text, at, room, count, fence if min(limit, first or limit) >= FENCES_FROM else None)
+        parts.append(head + text[at : cut.end] + (FENCE_END if cut.fence else ""))
+        at, fence = cut.resume, cut.fence
+    return [part for part in parts if part.strip()]
+
+
+class _Cut(NamedTuple):
+    """A place to cut, and how good it is; between `end` and `resume` lie blanks. `fence` opens the code it is in."""
+
+    rank: int
+    end: int
+    resume: int
+    fence: str = ""
+
+
+def _best_cut(text: str, start: int, room: int, count: Callable[[str], int], fence: str | None) -> _Cut:
+    """The best place to cut the text behind `start`. `fence` None: code is nothing special."""
+    spare = len(FENCE_END) if fence is not None and (fence or "```" in text[start : start + room]) else 0
+    window = range(start, min(start + room, len(text)) + 1)
+    fit = start + bisect_right(window, room - spare, key=lambda end: count(text[start:end])) - 1
+    half = (start + fit) // 2
+    hard, best, opener_end = max(fit, start + 1), _Cut(-1, 0, 0), -1
+    for token in TOKEN.finditer(text, start, fit + LONGEST_WHOLE):
+        begin, end = token.span()
+        if begin > fit:
+            break
+        lines = token[0].count("\n")
+        if token.lastgroup == "fence" and fence is not None and end <= fit:
+            fence, opener_end = ("", -1) if fence else (token[0].strip(" \t>"), end)
+        elif token.lastgroup == "whole" and start < begin and fit < end:
+            hard = begin
+        elif token.lastgroup == "gap" and start < begin and not fence:
+            best = max(best, _Cut(min(lines, 2) + 1 if lines and begin >= half else 0, begin, end))
+        elif token.lastgroup == "gap" and start < begin != opener_end and not text.startswith("```", end):
+            best = max(best, _Cut(1 if lines and begin >= half else 0, begin, begin + 1, fence or ""))
+    if best.rank >= 0:
+        return best
+    hard = next((end for end in range(hard, max(hard - 16, start), -1) if not JOINED.match(text, end)), hard)
+    return _Cut(0, start + len(text[start:hard].rstrip(" ")), hard, fence or "")
+
+
+@dataclass(slots=True)
+class EditPace:
+    """When a streamed answer's next edit is due: the first at once, then after an interval and enough new text.
+
+    Units: `now` is in seconds of any clock that never goes back. An edit that takes something back is always enough.
+    """
+
+    interval_seconds: float = 1.0
+    least_characters: int = 16
+    longest_seconds: float = 30.0
+    _shown: str = field(default="", init=False)
+    _not_before: float = field(default=-inf, init=False)
+
+    def is_due(self, text: str, now: float) -> bool:
+        """Whether to show this text now."""
+        if now < self._not_before or not text.strip():
+            return False
+        is_grown = len(text) - len(self._shown) >= self.least_characters
+        return is_grown or not self._shown or not text.startswith(self._shown)
+
+    def shown(self, text: str, now: float) -> None:
+        """This text has been shown."""
+        self._shown = text
+        self._not_before = max(self._not_before, now + self.interval_seconds)
+
+    def slow_down(self, retry_after: float, now: float) -> None:
+        """The platform asks for patience: nothing for so many seconds, and half as many edits from then on."""
+        self.interval_seconds = min(self.interval_seconds * 2, self.longest_seconds)
+        self._not_before = max(self._not_before, now + max(retry_after, self.interval_seconds))

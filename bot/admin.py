@@ -4,13 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.conversation import Question
+from bot.inbox import PostgresInbox
+from bot.outbox import Outbox
 from bot.ports import Memory
+from bot.retraction import Retraction
 from knowledge.database import Database
 from knowledge.forget import Eraser, Forgotten
 from knowledge.indexer import Indexer
 from knowledge.jobs import ChannelStatus, Job, Jobs
 from knowledge.messages import ChannelRef, PersonRef
 from knowledge.models import IndexModel, IndexModels
+from knowledge.presence import Presence
+from knowledge.scope import Audience
+
+MOST_GAPS = 20
+
+OPT_OUT = """
+INSERT INTO person (platform, workspace, person_id, name, kind, opted_out)
+VALUES (%(platform)s, %(workspace)s, %(id)s, %(id)s, 'member', %(out)s)
+ON CONFLICT (platform, workspace, person_id) DO UPDATE SET opted_out = EXCLUDED.opted_out"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,10 @@ class Status:
     jobs: tuple[Job, ...]
     model: IndexModel | None
     waiting: int
+    asked: int = 0
+    events: int = 0
+    lag_seconds: float = 0.0
+    chat_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,10 @@ class Admin:
     eraser: Eraser
     indexer: Indexer
     memory: Memory
+    outbox: Outbox
+    inbox: PostgresInbox
+    retraction: Retraction
+    chat_model: str = ""
 
     async def reindex(self, channel: ChannelRef, *, since: datetime | None, full: bool) -> tuple[int, int] | None:
         """Orders a channel to be indexed again: the job's number and its size, or None without such a channel."""
@@ -48,7 +69,47 @@ class Admin:
             jobs=tuple(await jobs.jobs()),
             model=await IndexModels(self.database).active(),
             waiting=await self.indexer.waiting(),
+            asked=await self.outbox.waiting(),
+            events=await self.inbox.waiting(),
+            lag_seconds=await self.inbox.lag_seconds(),
+            chat_model=self.chat_model,
         )
+
+    async def job(self, job_pk: int) -> Job | None:
+        """One order."""
+        return await Jobs(self.database).job(job_pk)
+
+    async def learn(self, channel: ChannelRef, *, since: datetime | None, full: bool) -> int | None:
+        """Learns a channel again: from its platform where the bot is in it, else from what is stored.
+
+        Returns the job's number, or None without such a channel.
+        """
+        jobs = Jobs(self.database)
+        if await Presence(self.database).is_joined(channel):
+            return await jobs.read(channel, "backfill", since=since, full=full)
+        ordered = await jobs.reindex(channel, since=since, full=full)
+        return ordered[0] if ordered is not None else None
+
+    async def gap_lines(self) -> list[str]:
+        """Questions that were declined or did not help, grouped, the most frequent first."""
+        return [str(gap) for gap in await self.outbox.gaps(MOST_GAPS)]
+
+    async def opt_out(self, person: PersonRef) -> int:
+        """Removes everything a person wrote or asked, and keeps nothing of theirs from now on."""
+        await self.database.execute(OPT_OUT, {**_person(person), "out": True})
+        await self.outbox.forget_person(person.platform, person.workspace, person.person_id)
+        return await self.forget_person(person)
+
+    async def opt_in(self, person: PersonRef) -> None:
+        """Lets what a person writes be kept again."""
+        await self.database.execute(OPT_OUT, {**_person(person), "out": False})
+
+    async def reset(self, conversation: str, channel: ChannelRef, person: PersonRef) -> int:
+        """Forgets a conversation, what was answered to all and to this person alone. Returns the number of turns."""
+        dropped = 0
+        for audience in (Audience(channel=channel), Audience(person=person)):
+            dropped += await self.memory.reset(Question("", "", audience, person, conversation))
+        return dropped
 
     async def forget_channel(self, channel: ChannelRef) -> int | None:
         """Removes a channel's messages, units, vectors and what was remembered of them. None: no such channel."""
@@ -59,15 +120,20 @@ class Admin:
         """Removes everything a person wrote."""
         return await self._from_memory(await self.eraser.person(person))
 
-    async def forget_message(self, message_id: str) -> int:
-        """Removes one message."""
-        return await self._from_memory(await self.eraser.message(message_id))
+    async def forget_message(self, message_id: str, channel: ChannelRef | None = None) -> int:
+        """Removes one message; without a channel, wherever the id is found."""
+        return await self._from_memory(await self.eraser.message(message_id, channel))
 
     async def drop_remembered(self, keys: Sequence[str]) -> None:
         """Drops every remembered turn that used one of these messages: they were deleted where they came from."""
         if keys:
             await self.memory.forget_messages(keys)
+            await self.retraction.withdraw(keys)
 
     async def _from_memory(self, gone: Forgotten) -> int:
         await self.drop_remembered(gone.keys)
         return gone.messages
+
+
+def _person(person: PersonRef) -> dict[str, object]:
+    return {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}

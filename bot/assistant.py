@@ -1,24 +1,31 @@
-"""Assistant: the only object adapters hold. It answers questions, within what the audience may read."""
+"""Assistant: answers questions, within what the audience may read now."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from langchain_core.runnables import Runnable
 
-from bot.chain import Asked, generator, message_key
-from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Timings
+from bot.chain import Asked, Parts, generator, message_key
+from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request, Task, Timings
 from bot.errors import KnowledgeDown, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text
 from bot.ports import Memory
+from bot.sufficiency import Verdict
+from bot.summarising import summary_events
 from bot.telemetry import Stopwatch, question_logged
+from bot.thread_context import is_kept
 from knowledge.access import Access
+from knowledge.digest import Digest
 from knowledge.errors import KnowledgeUnavailable
+from knowledge.freshness import Freshness
 from knowledge.index import Index
 from knowledge.scope import Audience, Scope
 
 # Nobody asks a question of several pages, and a model would read only its beginning.
 MOST_CHARACTERS = 4_000
+# What only the asker may read must be this much likelier to answer before it is offered.
+CLEARLY_BETTER = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,11 @@ class Assistant:
     """Answers questions. One instance serves all adapters."""
 
     access: Access
+    freshness: Freshness
     index: Index
     memory: Memory
+    parts: Parts
+    digest: Digest
     chain: Runnable[Asked, AnswerEvent]
     model_name: str
 
@@ -42,11 +52,65 @@ class Assistant:
             yield refusal
             return
         question = replace(question, text=question_text(question.text))
+
+        def events(scope: Scope) -> AsyncIterator[AnswerEvent]:
+            return self.chain.astream({"question": question, "scope": scope, "watch": watch})
+
+        async with aclosing(self._checked(question, watch, events)) as checked:
+            async for event in checked:
+                yield event
+
+    async def respond(self, request: Request, question: Question) -> AsyncIterator[AnswerEvent]:
+        """What a request from a platform wants: an answer, a summary, or a sentence that refuses. As `answer`."""
+        if request.task is Task.REFUSAL:
+            yield Answer(text=request.text, outcome=Outcome.REFUSED_LIMIT, audience=question.audience)
+            return
+        if request.task is not Task.SUMMARY:
+            stream = self.answer(question)
+        else:
+            stream = self._checked(
+                question,
+                Stopwatch(),
+                lambda scope: summary_events(self.parts, self.digest, question, scope, request),
+            )
+        async with aclosing(generator(stream)) as events:
+            async for event in events:
+                yield event
+
+    async def knows_more_privately(self, request: Request, question: Question, answer: Answer) -> bool:
+        """Whether the asker alone would get a clearly better answer than everybody who saw this one.
+
+        Looked up only after the answer, so that neither its text nor its time tells others that there is more.
+        """
+        if request.private or request.task is not Task.ANSWER or question.asker is None:
+            return False
+        if answer.outcome not in {Outcome.DECLINED, Outcome.ANSWERED_WITH_WARNING, Outcome.ANSWERED}:
+            return False
+        alone = replace(question, audience=Audience(person=question.asker))
+        shared, own = await self._scope(question), await self._scope(alone)
+        beyond = sorted(set(own.channel_pks) - set(shared.channel_pks))
+        if not beyond:
+            return False
+        test = self.parts.test
+        query = question_text(question.text)
+        hidden = await self.parts.search.passages(query, replace(own, channel_pks=tuple(beyond)), limit=3)
+        if test.decide(hidden) is Verdict.DECLINE:
+            return False
+        seen = await self.parts.search.passages(query, shared, limit=3)
+        return test.probability(hidden) >= test.probability(seen) + CLEARLY_BETTER
+
+    async def reset(self, question: Question) -> int:
+        """Forgets the conversation so far. Returns how many turns there were."""
+        return await self.memory.reset(question)
+
+    async def _checked(
+        self, question: Question, watch: Stopwatch, events_in: Callable[[Scope], AsyncIterator[AnswerEvent]]
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """The events within the scope of now; the answer is checked once more before it goes out."""
         try:
             with question_logged(question.question_id):
-                scope = await self.access.scope_for(question.audience, question.asker)
-                asked: Asked = {"question": question, "scope": scope, "watch": watch}
-                async with aclosing(generator(self.chain.astream(asked))) as events:
+                scope = await self._scope(question)
+                async with aclosing(generator(events_in(scope))) as events:
                     async for event in events:
                         if isinstance(event, Fragment):
                             yield event
@@ -57,17 +121,14 @@ class Assistant:
         except KnowledgeUnavailable as error:
             raise KnowledgeDown from error
 
-    async def reset(self, question: Question) -> int:
-        """Forgets the conversation so far. Returns how many turns there were."""
-        return await self.memory.reset(question)
-
     async def _standing(self, answer: Answer, question: Question) -> Answer:
         """The answer, unless a message it cites was changed, deleted or closed to this audience meanwhile."""
-        scope: Scope = await self.access.scope_for(question.audience, question.asker)
-        lines = [*(citation.line for citation in answer.citations), *answer.nearest]
+        scope = await self._scope(question)
+        lines = [line for line in (*(one.line for one in answer.citations), *answer.nearest) if is_kept(line)]
         standing = await self.index.still_true(scope.channel_pks, [message_key(line) for line in lines])
-        if all(message_key(citation.line) in standing for citation in answer.citations):
-            nearest = tuple(line for line in answer.nearest if message_key(line) in standing)
+        fallen = {line.message_pk for line in lines if message_key(line) not in standing}
+        if fallen.isdisjoint(citation.line.message_pk for citation in answer.citations):
+            nearest = tuple(line for line in answer.nearest if line.message_pk not in fallen)
             return replace(answer, nearest=nearest, scope_channels=scope.channel_names)
         return Answer(
             text="What I was about to cite has just been changed or removed. Please ask again.",
@@ -75,6 +136,11 @@ class Assistant:
             audience=answer.audience,
             scope_channels=scope.channel_names,
         )
+
+    async def _scope(self, question: Question) -> Scope:
+        """The scope as it is now: what it rests on is read again from the platform where it is not fresh."""
+        await self.freshness.ensure(question.audience, question.asker)
+        return await self.access.scope_for(question.audience, question.asker)
 
 
 def _timings(answer: Answer, watch: Stopwatch) -> Timings:

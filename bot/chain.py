@@ -17,6 +17,7 @@ from bot.plaintext import harmless
 from bot.ports import Memory
 from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
+from bot.thread_context import is_kept, with_thread, without
 from knowledge.followup import standalone
 from knowledge.index import Index
 from knowledge.passages import Line, Passage
@@ -79,7 +80,9 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
     async def retrieve(asked: Asked) -> list[Passage]:
         with asked["watch"].step("retrieval"):
             retriever = ScopedRetriever(search=parts.search, scope=asked["scope"], limit=parts.limits.passages)
-            return [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
+            found = [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
+            others = without(found, asked["question"].asked_in)
+            return with_thread(others, asked["question"].thread, asked["query"])
 
     def judge(asked: Asked) -> Verdict:
         return parts.test.decide(asked["passages"])
@@ -114,7 +117,7 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, No
         async with aclosing(_generate(parts, asked)) as events:
             async for event in events:
                 if isinstance(event, Answer):
-                    await parts.memory.remember(asked["question"], _turn(asked["question"], event))
+                    await parts.memory.remember(asked["question"], turn_of(asked["question"], event))
                 yield event
     except ModelUnavailable as error:
         log.warning("model_away", error=type(error).__name__)
@@ -128,8 +131,9 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
     quotation, found = quoting.quoted(quoting.best_lines(sources))
     if quotes_first:
         yield Fragment(f"{quotation}\n")
-    words, usage = Words(), _Usage()
-    prompt = prompts.build(asked["question"].text, sources, asked["turns"])
+    words, usage = Words(), Usage()
+    question = asked["question"]
+    prompt = prompts.build(question.text, sources, asked["turns"], question.language)
     async with aclosing(generator(parts.model.astream(prompt))) as chunks:
         async for chunk in chunks:
             usage.read(chunk)
@@ -198,8 +202,9 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
-def _turn(question: Question, answer: Answer) -> Turn:
-    keys = tuple(message_key(citation.line) for citation in answer.citations)
+def turn_of(question: Question, answer: Answer) -> Turn:
+    """What is remembered of an answer: with the messages it cites, so that it goes when one of them goes."""
+    keys = tuple(message_key(citation.line) for citation in answer.citations if is_kept(citation.line))
     return Turn(question.text, answer.text, keys)
 
 
@@ -240,7 +245,7 @@ class Words:
         return harmless(ready)
 
 
-class _Usage:
+class Usage:
     """Token counts and times that the model reports along the stream."""
 
     def __init__(self) -> None:
@@ -249,6 +254,7 @@ class _Usage:
         self.model = ""
 
     def read(self, chunk: AIMessageChunk) -> None:
+        """Takes in what a chunk reports, if anything."""
         details = chunk.response_metadata
         if "generation_ms" in details:
             self.timings = Timings(

@@ -1,9 +1,10 @@
 """Settings: one frozen model per subsystem, read once from the environment and `.env`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import BadConfiguration
@@ -56,6 +57,7 @@ class ModelSettings(Section):
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
     max_tokens: int = Field(default=96, ge=8, le=8192, description="Longest answer in tokens.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
+    parallel: int = Field(default=1, ge=1, le=256, description="Questions answered at once; others wait their turn.")
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,
@@ -108,6 +110,64 @@ class AnswerSettings(Section):
     warn_below: float = Field(default=0.6, ge=0, le=1, description="Answer with a warning below this likelihood.")
 
 
+class SlackWorkspaceSettings(Section):
+    """One more Slack workspace, with an app of its own."""
+
+    bot_token: SecretStr
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    admins: str = ""
+
+
+class SlackSettings(Section):
+    """A Slack workspace: the tokens of the app that it installed for itself."""
+
+    bot_token: SecretStr | None = Field(default=None, description="Bot token, xoxb-…; without it Slack is off.")
+    app_token: SecretStr | None = Field(default=None, description="App-level token, xapp-…, for Socket Mode.")
+    signing_secret: SecretStr | None = Field(default=None, description="Signing secret, for the HTTP Events API.")
+    mode: Literal["socket", "http"] = Field(
+        default="socket", description="socket: the bot calls Slack; http: Slack calls the bot at /slack/events."
+    )
+    sockets: int = Field(default=2, ge=1, le=10, description="Open sockets; a second one bridges Slack's refreshes.")
+    workspaces: tuple[SlackWorkspaceSettings, ...] = Field(
+        default=(),
+        description='More workspaces, as JSON: `[{"bot_token": "…", "app_token": "…", "signing_secret": "…"}]`.',
+    )
+    admins: str = Field(
+        default="", description="Ids of people, by commas, who may give admin orders beside the workspace's admins."
+    )
+    answer_bots: bool = Field(default=True, description="Answer other bots too, three times a thread at most.")
+    files: bool = Field(default=False, description="Read attached text files and PDFs; needs the scope files:read.")
+    streaming: Literal["auto", "off"] = Field(
+        default="auto", description="auto: stream where Slack can; off: edit the message instead."
+    )
+    api_url: str = Field(default="https://slack.com/api/", description="Another server that speaks Slack's API.")
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        return _api_url(value)
+
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> Self:
+        apps: list[SlackSettings | SlackWorkspaceSettings] = [*([self] if self.bot_token else []), *self.workspaces]
+        for one in apps:
+            if self.mode == "socket" and one.app_token is None:
+                raise ValueError("Socket Mode needs app_token (xapp-…, scope connections:write); or set mode to http")
+            if self.mode == "http" and one.signing_secret is None:
+                raise ValueError("the HTTP Events API needs signing_secret (Basic Information of the app)")
+        return self
+
+
+class HttpSettings(Section):
+    """The bot's own web server: health, metrics, and Slack's HTTP events."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="Port to listen on; without it 8080, or none where that is taken."
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set, as THREADLORE_SECTION__NAME in the environment or in `.env`."""
 
@@ -130,6 +190,8 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     memory: MemorySettings = MemorySettings()
     answer: AnswerSettings = AnswerSettings()
+    slack: SlackSettings = SlackSettings()
+    http: HttpSettings = HttpSettings()
 
 
 def load_settings() -> Settings:
@@ -154,6 +216,16 @@ def _variable(place: tuple[int | str, ...]) -> str:
     return "THREADLORE_" + "__".join(str(part).upper() for part in place)
 
 
+def _api_url(value: str) -> str:
+    """An API's address with a slash at the end; plain HTTP only on this machine, because tokens travel along."""
+    url = urlsplit(value)
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        raise ValueError("must be an address such as https://slack.com/api/")
+    if url.scheme == "http" and url.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ValueError("must begin with https://, because tokens travel along; http:// is for this machine only")
+    return value if value.endswith("/") else f"{value}/"
+
+
 def settings_table() -> str:
     """The settings as a Markdown table for the README."""
     rows = ["| setting | default | meaning |", "|---|---|---|"]
@@ -170,4 +242,4 @@ def settings_table() -> str:
 
 
 def _shown(default: object) -> str:
-    return "" if default is None else f"`{default}`"
+    return "" if default in {None, "", ()} else f"`{default}`"

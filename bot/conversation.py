@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from knowledge.messages import ChannelRef, PersonRef
+from knowledge.messages import ChannelRef, MessageRef, PersonRef
 from knowledge.passages import Line
 from knowledge.scope import Audience
 
@@ -31,6 +31,8 @@ class Task(StrEnum):
     SUMMARY = "summary"
     PRIVATE = "private"
     """The answer to an earlier question again, from everything that only the asker may read."""
+    REFUSAL = "refusal"
+    """No answer: the text of the request is the sentence to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Request:
 
     Asked in `channel`, by message `message_id` (or a command's own id), in thread `thread_id` if any: where the answer
     goes. `private`: only the asker will see the answer. `direct`: the channel is a conversation with the bot alone.
-    `since` and `of_thread` say what a summary is of. `reply_to` is the adapter's own: what it needs to reach the asker.
+    `of_channel`, `of_thread` and `since` say what a summary is of. `reply_to` is the adapter's own: what it needs to
+    reach the asker.
     `by_bot`: another bot asks.
     """
 
@@ -54,6 +57,7 @@ class Request:
     direct: bool = False
     by_bot: bool = False
     since: datetime | None = None
+    of_channel: ChannelRef | None = None
     of_thread: str | None = None
     reply_to: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,7 +69,8 @@ class Question:
     `conversation` names the thread or terminal session: memory is kept per conversation and
     audience. `asker` None: the question names no person. `audience` says who will see the answer.
     `thread`: what was just said where the question was asked, oldest first; it is context even where nothing is kept.
-    `language`: the answer's, as a name such as "German"; "": the question's.
+    `asked_in`: the message that asks. It is no source of its own answer.
+    `language`: the answer's, as a code such as "de"; "": the question's.
     """
 
     question_id: str
@@ -75,6 +80,7 @@ class Question:
     conversation: str = ""
     thread: tuple[Line, ...] = ()
     language: str = ""
+    asked_in: MessageRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 BotError                    shown in the conversation
 ├── QuestionEmpty           ask differently
 ├── QuestionTooLong         ask differently
+├── QueueFull               ask later
+├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
 └── KnowledgeDown           ask later; the operator can mend it
 StartupError                shown by the command line, with an exit code
@@ -35,6 +37,14 @@ class QuestionEmpty(BotError):
 
 class QuestionTooLong(BotError):
     """That question is too long for me to read. Please ask it in a few sentences."""
+
+
+class QueueFull(BotError):
+    """I have too many questions waiting right now, so I cannot take this one. Please ask again in a few minutes."""
+
+
+class AnswerFailed(BotError):
+    """Something went wrong on my side, so I have no answer for you. Please ask again."""
 
 
 class ModelUnavailable(BotError):

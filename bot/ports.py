@@ -100,3 +100,11 @@ class Platform(Protocol):
 
 class ReplyLost(BotError):
     """The conversation this answer belongs to is gone."""
+
+
+class DocumentReader(Protocol):
+    """Makes text of attached files. A file that cannot be read is None, never an error."""
+
+    async def text_of(self, name: str, mime: str, data: bytes) -> str | None:
+        """The text of one file."""
+        ...

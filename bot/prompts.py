@@ -42,8 +42,11 @@ async def fitting(passages: Sequence[Passage], question: str, budget_tokens: int
     return [lines[pk] for pk in in_order if pk in chosen]
 
 
-def build(question: str, sources: Sequence[Line], turns: Sequence[Turn]) -> list[BaseMessage]:
-    """The messages for the model: orders, numbered sources as data, the talk so far, the question."""
+def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], language: str = "") -> list[BaseMessage]:
+    """The messages for the model: orders, numbered sources as data, the talk so far, the question.
+
+    The order to answer in a certain language comes last: the system prompt stays the same, and so in the model's cache.
+    """
     parts = ["Messages:", *(source(line, n) for n, line in enumerate(sources, start=1))]
     if turns:
         last = turns[-1]
@@ -51,6 +54,8 @@ def build(question: str, sources: Sequence[Line], turns: Sequence[Turn]) -> list
             f"\nEarlier question: {neutralise(last.question)}\nEarlier answer: {neutralise(last.answer)[:400]}"
         )
     parts.append(f"\nQuestion: {neutralise(question)}")
+    if language:
+        parts.append(f"Answer in this language: {language}")
     return [SystemMessage(SYSTEM), HumanMessage("\n".join(parts))]
 
 

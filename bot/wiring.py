@@ -1,6 +1,6 @@
 """COMPOSITION ROOT: builds the application from settings, closes it in reverse; alone names adapters."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,29 +10,49 @@ from pydantic import SecretStr
 
 from adapters.archive.detect import open_export
 from adapters.console import Console, render_answer
+from adapters.slack.app import SlackAdapter
+from adapters.slack.workspace import Options
 from bot.admin import Admin
+from bot.answering import Answering
+from bot.answers import Answers
 from bot.assistant import Assistant
+from bot.attachments.reader import DocumentReader
 from bot.chain import Limits, Parts, answer_chain
-from bot.config import EmbeddingSettings, Settings
+from bot.channel_config import ChannelConfigs
+from bot.clerk import Clerk
+from bot.config import EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
+from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
+from bot.inbox import PostgresInbox
+from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
 from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
+from bot.outbox import Outbox
 from bot.ports import Memory
+from bot.queue import FairQueue
+from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
+from bot.upkeep import Upkeep
 from knowledge.access import Access
 from knowledge.archive import Archive
+from knowledge.backfill import Backfill
 from knowledge.database import Database, ensure_database
+from knowledge.digest import Digest
 from knowledge.embedded import Addresses, default_home, embedded_servers
 from knowledge.embeddings import ModelEmbeddings, VectorCache
 from knowledge.errors import KnowledgeError
 from knowledge.forget import Eraser
+from knowledge.freshness import Freshness
 from knowledge.importer import Importer
 from knowledge.index import Index
 from knowledge.indexer import Indexer
+from knowledge.jobs import Jobs
+from knowledge.messages import ChannelRef, Hidden
 from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
 from knowledge.ports import EmbeddingModel
+from knowledge.presence import Presence
 from knowledge.retriever import Search
 
 __all__ = [
@@ -73,6 +93,12 @@ class App:
     importer: Importer
     indexer: Indexer
     chat: ChatModel
+    inbox: PostgresInbox
+    answering: Answering
+    backfill: Backfill
+    learning: Learning
+    desk: Desk
+    adapters: tuple[ChatAdapter, ...]
     notes: tuple[str, ...]
 
 
@@ -109,6 +135,7 @@ async def open_app(
     model: ChatModel | None = None,
     embedder: EmbeddingModel | None = None,
     memory: Memory | None = None,
+    adapters: Sequence[ChatAdapter] | None = None,
 ) -> AsyncIterator[App]:
     """Everything, ready to answer. Defaults are production; the keywords are what tests replace.
 
@@ -145,14 +172,38 @@ async def open_app(
             limits=Limits(chat.prompt_budget, settings.answer.passages),
             quotes_first=chat.is_small,
         )
+        chats = tuple(_adapters(settings) if adapters is None else adapters)
+        platforms = {one.name: one.platform for one in chats}
+        sources = {one.name: one for one in chats}
+        freshness, outbox, inbox = Freshness(db, access, sources), Outbox(db), PostgresInbox(db)
+        assistant = Assistant(access, freshness, index, memory, parts, Digest(db), answer_chain(parts), chat.name)
+        retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(db)
+        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, chat.name)
+        learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
+        answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms)
+        desk = Desk(
+            inbox=inbox,
+            answers=Answers(outbox, access, freshness, index, answering.wake),
+            clerk=Clerk(db, admin, configs),
+            upkeep=Upkeep(learning, access, Presence(db), Jobs(db), configs),
+            documents=DocumentReader(),
+        )
+        for one in chats:
+            stack.push_async_callback(one.close)
         yield App(
-            assistant=Assistant(access, index, memory, answer_chain(parts), chat.name),
-            admin=Admin(db, Eraser(db, archive), indexer, memory),
+            assistant=assistant,
+            admin=admin,
             access=access,
             archive=archive,
             importer=Importer(access, archive),
             indexer=indexer,
             chat=chat,
+            inbox=inbox,
+            answering=answering,
+            backfill=Backfill(db, archive, sources, on_gone=retraction.retract, on_unreadable=_hiding(learning)),
+            learning=learning,
+            desk=desk,
+            adapters=chats,
             notes=tuple(notes),
         )
 
@@ -165,9 +216,43 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
         yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
 
 
+def _adapters(settings: Settings) -> list[ChatAdapter]:
+    """The platforms that the settings connect."""
+    slack = settings.slack
+    workspaces: list[SlackSettings | SlackWorkspaceSettings] = [
+        *([slack] if slack.bot_token else []),
+        *slack.workspaces,
+    ]
+    if not workspaces:
+        return []
+    options = [_slack_options(slack, one) for one in workspaces]
+    return [SlackAdapter(options, api_url=slack.api_url, mode=slack.mode, sockets=slack.sockets)]
+
+
+def _slack_options(slack: SlackSettings, one: SlackSettings | SlackWorkspaceSettings) -> Options:
+    return Options(
+        bot_token=_secret(one.bot_token) or "",
+        app_token=_secret(one.app_token) or "",
+        signing_secret=_secret(one.signing_secret) or "",
+        admins=frozenset(name.strip() for name in one.admins.split(",") if name.strip()),
+        answer_bots=slack.answer_bots,
+        read_files=slack.files,
+        streaming=slack.streaming == "auto",
+    )
+
+
+def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
+    async def hide(channel: ChannelRef) -> None:
+        await learning.observe([Hidden(channel)])
+
+    return hide
+
+
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
-    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": _secret(settings.model.api_key) or ""})
+    spec = ChatSpec(
+        **{**settings.model.model_dump(exclude={"parallel"}), "api_key": _secret(settings.model.api_key) or ""}
+    )
     return await open_chat_model(spec, home_of(settings), stack)
 
 

@@ -1,10 +1,17 @@
-"""Channels, people and memberships: who may read what. Facts come from SQL, the rule from scope.py."""
+"""Channels, people and memberships: who may read what. Facts come from SQL, the rule from scope.py.
+
+Where a platform is connected, its word of who is a member or a guest counts for `FRESH_SECONDS` and no longer.
+"""
 
 from collections.abc import Iterable, Sequence
+from typing import LiteralString
 
 from knowledge.database import Connection, Database
 from knowledge.messages import Channel, ChannelRef, Members, Person, PersonKind, PersonRef, Visibility
 from knowledge.scope import AskerFacts, Audience, ChannelFacts, Scope, scope_for
+
+# A membership event may be lost: what was read longer ago than this proves nothing.
+FRESH_SECONDS = 60
 
 SAVE_CHANNELS = """
 INSERT INTO channel AS c (platform, workspace, channel_id, name, visibility, shared, archived)
@@ -12,7 +19,9 @@ SELECT * FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::tex
                      %(visibilities)s::text[], %(shared)s::boolean[], %(archived)s::boolean[])
 ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET
     name = EXCLUDED.name, visibility = EXCLUDED.visibility, shared = EXCLUDED.shared, archived = EXCLUDED.archived,
-    removed_at = CASE WHEN %(reopen)s THEN NULL ELSE c.removed_at END
+    removed_at = CASE WHEN %(reopen)s THEN NULL ELSE c.removed_at END,
+    -- Closed and opened again, or opened to nobody knows whom: the old list of members proves nothing.
+    members_at = CASE WHEN c.visibility = EXCLUDED.visibility THEN c.members_at END
 WHERE (c.name, c.visibility, c.shared, c.archived) IS DISTINCT FROM
       (EXCLUDED.name, EXCLUDED.visibility, EXCLUDED.shared, EXCLUDED.archived)
    OR (%(reopen)s AND c.removed_at IS NOT NULL)"""
@@ -29,12 +38,14 @@ FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[]) AS t
 JOIN channel c USING (platform, workspace, channel_id)"""
 
 SAVE_PEOPLE = """
-INSERT INTO person AS p (platform, workspace, person_id, name, kind, active)
-SELECT * FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[], %(names)s::text[],
-                     %(kinds)s::text[], %(active)s::boolean[])
+INSERT INTO person AS p (platform, workspace, person_id, name, kind, active, read_at)
+SELECT *, CASE WHEN %(live)s THEN now() END
+FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[], %(names)s::text[], %(kinds)s::text[],
+            %(active)s::boolean[])
 ON CONFLICT (platform, workspace, person_id) DO UPDATE SET
-    name = EXCLUDED.name, kind = EXCLUDED.kind, active = EXCLUDED.active
-WHERE (p.name, p.kind, p.active) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.kind, EXCLUDED.active)"""
+    name = EXCLUDED.name, kind = EXCLUDED.kind, active = EXCLUDED.active,
+    read_at = coalesce(EXCLUDED.read_at, p.read_at)
+WHERE %(live)s OR (p.name, p.kind, p.active) IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.kind, EXCLUDED.active)"""
 
 ADD_PEOPLE = """
 INSERT INTO person (platform, workspace, person_id, name, kind)
@@ -43,7 +54,7 @@ FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[], %(na
 ON CONFLICT DO NOTHING"""
 
 PERSON_PKS = """
-SELECT p.platform, p.workspace, p.person_id, p.person_pk, p.name
+SELECT p.platform, p.workspace, p.person_id, p.person_pk, p.name, p.opted_out
 FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[]) AS t (platform, workspace, person_id)
 JOIN person p USING (platform, workspace, person_id)"""
 
@@ -51,16 +62,27 @@ DROP_MEMBERS = "DELETE FROM membership WHERE channel_pk = %(channel)s AND person
 ADD_MEMBERS = """
 INSERT INTO membership (channel_pk, person_pk)
 SELECT %(channel)s, unnest(%(people)s::bigint[]) ON CONFLICT DO NOTHING"""
+DROP_MEMBER = "DELETE FROM membership WHERE channel_pk = %(channel)s AND person_pk = ANY(%(people)s)"
+READ_MEMBERS = "UPDATE channel SET members_at = now() WHERE channel_pk = %(channel)s"
 
+# An account that the platform has not described yet may be a guest's.
 CHANNEL_FACTS = """
+WITH guest AS (
+    SELECT p.person_pk, p.platform, p.workspace FROM person p LEFT JOIN workspace w USING (platform, workspace)
+    WHERE p.active AND (p.kind IN ('guest', 'external') OR (w.platform IS NOT NULL AND p.read_at IS NULL)))
 SELECT c.channel_pk, c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.shared,
-       EXISTS (SELECT FROM membership m JOIN person p USING (person_pk)
-               WHERE m.channel_pk = c.channel_pk AND p.active AND p.kind IN ('guest', 'external'))
-FROM channel c WHERE c.removed_at IS NULL AND c.visibility <> 'direct'"""
+       EXISTS (SELECT FROM membership m JOIN guest USING (person_pk) WHERE m.channel_pk = c.channel_pk),
+       w.platform IS NULL OR coalesce(c.members_at > now() - make_interval(secs => %(fresh)s), false)
+           OR (c.visibility = 'public' AND NOT c.shared AND NOT EXISTS (
+                   SELECT FROM guest g WHERE (g.platform, g.workspace) = (c.platform, c.workspace)))
+FROM channel c LEFT JOIN workspace w USING (platform, workspace)
+WHERE c.removed_at IS NULL AND c.hidden_at IS NULL AND c.visibility <> 'direct'"""
 
 ASKER_FACTS = """
-SELECT p.kind, p.active, ARRAY(SELECT m.channel_pk FROM membership m WHERE m.person_pk = p.person_pk)
-FROM person p WHERE (p.platform, p.workspace, p.person_id) = (%(platform)s, %(workspace)s, %(id)s)"""
+SELECT p.kind, p.active, ARRAY(SELECT m.channel_pk FROM membership m WHERE m.person_pk = p.person_pk),
+       w.platform IS NULL OR coalesce(p.read_at > now() - make_interval(secs => %(fresh)s), false)
+FROM person p LEFT JOIN workspace w USING (platform, workspace)
+WHERE (p.platform, p.workspace, p.person_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 
 FIND_CHANNELS = """
 SELECT platform, workspace, channel_id, name FROM channel
@@ -93,8 +115,8 @@ class Access:
                 },
             )
 
-    async def record_people(self, people: Sequence[Person]) -> None:
-        """Saves what a platform says of its accounts."""
+    async def record_people(self, people: Sequence[Person], *, live: bool = False) -> None:
+        """Saves what a platform says of its accounts. `live`: it says so now, in no export."""
         latest = {person.ref: person for person in people}
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -104,31 +126,49 @@ class Access:
                     "names": [p.name for p in latest.values()],
                     "kinds": [p.kind.value for p in latest.values()],
                     "active": [p.active for p in latest.values()],
+                    "live": live,
                 },
             )
 
-    async def record_members(self, members: Members) -> None:
-        """Replaces the list of who is in a channel, in one transaction."""
+    async def record_members(self, members: Members, *, live: bool = False) -> None:
+        """Replaces the list of who is in a channel, in one transaction. `live`: it is the platform's of now."""
         async with self._database.transaction() as connection:
             channels = await channel_pks(connection, [members.channel])
             people = await person_pks(connection, {ref: ref.person_id for ref in members.people})
-            row = {"channel": channels[members.channel][0], "people": [pk for pk, _ in people.values()]}
+            row = {"channel": channels[members.channel][0], "people": [person[0] for person in people.values()]}
             await connection.execute(DROP_MEMBERS, row)
             await connection.execute(ADD_MEMBERS, row)
+            if live:
+                await connection.execute(READ_MEMBERS, row)
+
+    async def join(self, channel: ChannelRef, person: PersonRef) -> None:
+        """Somebody came into a channel."""
+        await self._change_members(ADD_MEMBERS, channel, person)
+
+    async def leave(self, channel: ChannelRef, person: PersonRef) -> None:
+        """Somebody left a channel: what is closed to others is closed to this person from now on."""
+        await self._change_members(DROP_MEMBER, channel, person)
+
+    async def _change_members(self, statement: LiteralString, channel: ChannelRef, person: PersonRef) -> None:
+        async with self._database.transaction() as connection:
+            channels = await channel_pks(connection, [channel])
+            people = await person_pks(connection, {person: person.person_id})
+            await connection.execute(statement, {"channel": channels[channel][0], "people": [people[person][0]]})
 
     async def scope_for(self, audience: Audience, asker: PersonRef | None) -> Scope:
         """The channels an answer for this audience may draw from. Errors: `KnowledgeUnavailable`."""
         facts: AskerFacts | None = None
         async with self._database.transaction() as connection:
-            rows = await (await connection.execute(CHANNEL_FACTS)).fetchall()
+            rows = await (await connection.execute(CHANNEL_FACTS, {"fresh": FRESH_SECONDS})).fetchall()
             if asker is not None:
                 who = {"platform": asker.platform, "workspace": asker.workspace, "id": asker.person_id}
-                row = await (await connection.execute(ASKER_FACTS, who)).fetchone()
+                row = await (await connection.execute(ASKER_FACTS, {**who, "fresh": FRESH_SECONDS})).fetchone()
                 if row is not None:
-                    facts = AskerFacts(asker, PersonKind(row[0]), bool(row[1]), frozenset(row[2]))
+                    kind, active, joined, fresh = row
+                    facts = AskerFacts(asker, PersonKind(kind), bool(active), frozenset(joined), bool(fresh))
         channels = tuple(
-            ChannelFacts(pk, ChannelRef(platform, workspace, cid), name, Visibility(visibility), shared, guests)
-            for pk, platform, workspace, cid, name, visibility, shared, guests in rows
+            ChannelFacts(pk, ChannelRef(platform, workspace, cid), name, Visibility(visibility), *rest)
+            for pk, platform, workspace, cid, name, visibility, *rest in rows
         )
         return scope_for(audience, channels, facts, asker_given=asker is not None)
 
@@ -156,8 +196,8 @@ async def channel_pks(connection: Connection, refs: Iterable[ChannelRef]) -> dic
     return found
 
 
-async def person_pks(connection: Connection, names: dict[PersonRef, str]) -> dict[PersonRef, tuple[int, str]]:
-    """The key and name of each person; unknown people are added under the name given."""
+async def person_pks(connection: Connection, names: dict[PersonRef, str]) -> dict[PersonRef, tuple[int, str, bool]]:
+    """The key and name of each person, and whether they opted out; unknown people are added under the name given."""
     found = await _people(connection, names)
     missing = {ref: name for ref, name in names.items() if ref not in found}
     if missing:
@@ -171,9 +211,9 @@ async def _channels(connection: Connection, refs: Iterable[ChannelRef]) -> dict[
     return {ChannelRef(*row[:3]): (row[3], row[4]) for row in rows}
 
 
-async def _people(connection: Connection, refs: Iterable[PersonRef]) -> dict[PersonRef, tuple[int, str]]:
+async def _people(connection: Connection, refs: Iterable[PersonRef]) -> dict[PersonRef, tuple[int, str, bool]]:
     rows = await (await connection.execute(PERSON_PKS, _person_columns(refs))).fetchall()
-    return {PersonRef(*row[:3]): (row[3], row[4]) for row in rows}
+    return {PersonRef(*row[:3]): (row[3], row[4], row[5]) for row in rows}
 
 
 def _channel_columns(refs: Iterable[ChannelRef]) -> dict[str, object]:

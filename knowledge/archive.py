@@ -1,7 +1,7 @@
 """The message table: guarded writes, tombstones, dirty marks and search terms, all in one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
@@ -63,6 +63,13 @@ SELECT m.channel_pk, m.message_id, m.posted_at, m.seq
 FROM unnest(%(channels)s::bigint[], %(ids)s::text[]) AS k (channel_pk, message_id)
 JOIN message m USING (channel_pk, message_id) WHERE m.thread_id IS NULL AND NOT m.deleted"""
 
+REACT = """
+UPDATE message m SET reactions = CASE WHEN coalesce((reactions ->> %(emoji)s)::integer, 0) + %(delta)s > 0
+    THEN reactions || jsonb_build_object(%(emoji)s::text, coalesce((reactions ->> %(emoji)s)::integer, 0) + %(delta)s)
+    ELSE reactions - %(emoji)s::text END
+FROM channel c WHERE c.channel_pk = m.channel_pk AND m.message_id = %(id)s AND NOT m.deleted
+    AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)"""
+
 _Key = tuple[int, str]
 
 
@@ -86,26 +93,48 @@ class _Before:
 
 
 class Archive:
-    """Everything that was said. All writes go through `record`."""
+    """Everything that was said. All text goes through `record`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def record(self, changes: Sequence[Change]) -> Recorded:
+    async def record(
+        self, changes: Sequence[Change], *, then: Callable[[Connection], Awaitable[None]] | None = None
+    ) -> Recorded:
         """Applies changes in any order and any number of times; the newest version of a message wins.
 
         Text, search terms, counts and dirty marks are written in one transaction. A deleted message
-        leaves the index in the same transaction and never comes back.
+        leaves the index in the same transaction and never comes back. `then` runs at the end of that
+        transaction, also without changes; what it raises takes everything back.
         Errors: `KnowledgeUnavailable`.
         """
-        if not changes:
+        if not changes and then is None:
             return Recorded()
         async with self._database.transaction() as connection:
-            channels = await channel_pks(connection, (_ref(change).channel for change in changes))
-            changes = [change for change in changes if not channels[_ref(change).channel][1]]
-            pks = {ref: pk for ref, (pk, _) in channels.items()}
-            await connection.execute(LOCK_CHANNELS, {"channels": list(pks.values())})
-            return await self._apply(connection, changes, pks)
+            recorded = await self._record(connection, changes) if changes else Recorded()
+            if then is not None:
+                await then(connection)
+            return recorded
+
+    async def react(self, ref: MessageRef, emoji: str, delta: int) -> None:
+        """Adds to how many people chose an emoji. The text stays as it is; unknown and deleted messages are left alone.
+
+        Errors: `KnowledgeUnavailable`.
+        """
+        where = {
+            "platform": ref.channel.platform,
+            "workspace": ref.channel.workspace,
+            "channel": ref.channel.channel_id,
+        }
+        row = {**where, "id": ref.message_id, "emoji": storable(emoji), "delta": delta}
+        await self._database.execute(REACT, row)
+
+    async def _record(self, connection: Connection, changes: Sequence[Change]) -> Recorded:
+        channels = await channel_pks(connection, (_ref(change).channel for change in changes))
+        changes = [change for change in changes if not channels[_ref(change).channel][1]]
+        pks = {ref: pk for ref, (pk, _) in channels.items()}
+        await connection.execute(LOCK_CHANNELS, {"channels": list(pks.values())})
+        return await self._apply(connection, changes, pks)
 
     async def _apply(self, connection: Connection, changes: Sequence[Change], pks: dict[ChannelRef, int]) -> Recorded:
         posted = _newest(change.message for change in changes if isinstance(change, Posted))
@@ -130,6 +159,8 @@ class Archive:
             return 0
         names = {m.author: storable(m.author_name or m.author.person_id) for m in messages if m.author is not None}
         people = await person_pks(connection, names)
+        # Who opted out wrote nothing that may be kept.
+        messages = [m for m in messages if m.author is None or not people[m.author][2]]
         terms = {
             (pks[m.ref.channel], m.ref.message_id): term_ids(labelled_line(_name(m, people), m.text)) for m in messages
         }
@@ -212,7 +243,7 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _name(message: SourceMessage, people: dict[PersonRef, tuple[int, str]]) -> str:
+def _name(message: SourceMessage, people: dict[PersonRef, tuple[int, str, bool]]) -> str:
     return "" if message.author is None else people[message.author][1]
 
 
@@ -223,7 +254,7 @@ def _key_columns(keys: Sequence[_Key]) -> dict[str, object]:
 def _columns(
     messages: Sequence[SourceMessage],
     pks: dict[ChannelRef, int],
-    people: dict[PersonRef, tuple[int, str]],
+    people: dict[PersonRef, tuple[int, str, bool]],
     terms: dict[_Key, list[int]],
 ) -> dict[str, object]:
     keys = [(pks[m.ref.channel], m.ref.message_id) for m in messages]

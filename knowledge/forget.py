@@ -15,7 +15,9 @@ WHERE (p.platform, p.workspace, p.person_id) = (%(platform)s, %(workspace)s, %(i
 
 FIND_MESSAGES = """
 SELECT c.platform, c.workspace, c.channel_id, m.message_id
-FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND NOT m.deleted"""
+FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND NOT m.deleted
+    AND (%(channel)s::text IS NULL
+         OR (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s))"""
 
 # The channel row stays as a tombstone: nothing that still arrives for the channel is stored.
 CLOSE_CHANNEL = """
@@ -68,9 +70,15 @@ class Eraser:
         row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
         return await self._delete(await self._database.fetch(MESSAGES_OF_PERSON, row))
 
-    async def message(self, message_id: str) -> Forgotten:
-        """Deletes the messages of that id (one, unless two channels use the same id)."""
-        return await self._delete(await self._database.fetch(FIND_MESSAGES, {"id": message_id}))
+    async def message(self, message_id: str, channel: ChannelRef | None = None) -> Forgotten:
+        """Deletes the messages of that id: of one channel, or wherever it is found."""
+        row = {
+            "id": message_id,
+            "platform": channel.platform if channel else None,
+            "workspace": channel.workspace if channel else None,
+            "channel": channel.channel_id if channel else None,
+        }
+        return await self._delete(await self._database.fetch(FIND_MESSAGES, row))
 
     async def _delete(self, rows: Sequence[tuple[str, ...]]) -> Forgotten:
         deleted, keys = 0, list[str]()

@@ -55,6 +55,7 @@ JOIN message m USING (message_pk)
 JOIN channel c USING (channel_pk)
 LEFT JOIN person p ON p.person_pk = m.author_pk
 WHERE l.unit_pk = ANY(%(units)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
+  AND c.hidden_at IS NULL
 ORDER BY l.unit_pk, l.line_no"""
 
 LOOSE_LINES = """
@@ -63,12 +64,14 @@ SELECT -m.message_pk, 0, m.message_pk, m.rev, c.platform, c.workspace, c.channel
 FROM message m
 JOIN channel c USING (channel_pk)
 LEFT JOIN person p ON p.person_pk = m.author_pk
-WHERE m.message_pk = ANY(%(messages)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL"""
+WHERE m.message_pk = ANY(%(messages)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
+  AND c.hidden_at IS NULL"""
 
 STILL_TRUE = """
 SELECT k.message_pk || ':' || k.rev FROM unnest(%(messages)s::bigint[], %(revs)s::integer[]) AS k (message_pk, rev)
 JOIN message m USING (message_pk, rev) JOIN channel c USING (channel_pk)
-WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL"""
+WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
+  AND c.hidden_at IS NULL"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ UPDATE dirty SET lease_until = '-infinity', tries = tries - 1
 WHERE channel_pk = %(channel)s AND family = %(family)s AND tries > 0"""
 FINISH_JOBS = """
 UPDATE job j SET state = 'done', finished_at = now()
-WHERE state = 'running' AND NOT EXISTS (SELECT FROM dirty d WHERE d.job_pk = j.job_pk AND d.tries < %(tries)s)"""
+WHERE kind = 'reindex' AND state = 'running'
+    AND NOT EXISTS (SELECT FROM dirty d WHERE d.job_pk = j.job_pk AND d.tries < %(tries)s)"""
 
 
 class Indexer:

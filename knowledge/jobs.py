@@ -1,7 +1,8 @@
-"""Orders that take a while, and how far they are: reindexing a channel, its progress, its end."""
+"""Orders that take a while, and how far they are: reindexing a channel, or reading it again from its platform."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from knowledge.database import Database
 from knowledge.messages import ChannelRef
@@ -11,6 +12,27 @@ INSERT INTO job (kind, channel_pk)
 SELECT 'reindex', channel_pk FROM channel
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL
 RETURNING job_pk, channel_pk"""
+
+# Orders for one channel take turns, so that two at once become one job.
+OPEN_CHANNEL = """
+SELECT channel_pk FROM channel
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
+  AND removed_at IS NULL AND hidden_at IS NULL FOR NO KEY UPDATE"""
+RUNNING = """
+SELECT job_pk, coalesce(since, '-infinity') <= coalesce(%(since)s::timestamptz, '-infinity')
+               AND (full_rebuild OR NOT %(full)s)
+FROM job WHERE channel_pk = %(channel)s AND kind = %(kind)s AND state = 'running'"""
+READ = """
+INSERT INTO job (kind, channel_pk, since, full_rebuild, report)
+VALUES (%(kind)s, %(channel)s, %(since)s, %(full)s, %(report)s) RETURNING job_pk"""
+# A wider order begins anew; the fence turns away whoever reads for the narrower one.
+WIDEN = """
+UPDATE job SET since = CASE WHEN %(since)s::timestamptz IS NOT NULL THEN least(since, %(since)s) END,
+    full_rebuild = full_rebuild OR %(full)s, cursor = NULL, seen = 0, note = '', fence = fence + 1, tries = 0,
+    lease_until = '-infinity'
+WHERE job_pk = %(job)s"""
+REPORT = "UPDATE job SET report = %(report)s WHERE job_pk = %(job)s"
+DROP_MISSING = "DELETE FROM missing WHERE job_pk = %(job)s"
 
 # The names of families, as units.family_of makes them.
 MARK_CHANNEL = """
@@ -22,6 +44,7 @@ SELECT DISTINCT channel_pk, CASE
     ELSE 'message:' || message_id END, %(full)s, %(job)s::bigint
 FROM message WHERE channel_pk = %(channel)s AND NOT deleted
     AND (%(since)s::timestamptz IS NULL OR posted_at >= %(since)s)
+ORDER BY 1, 2
 ON CONFLICT (channel_pk, family) DO UPDATE SET
     version = d.version + 1, tries = 0, reason = NULL, job_pk = EXCLUDED.job_pk,
     lease_until = '-infinity', full_rebuild = d.full_rebuild OR EXCLUDED.full_rebuild"""
@@ -32,23 +55,31 @@ CANCEL = "UPDATE job SET state = 'cancelled', finished_at = now() WHERE job_pk =
 UNMARK = "DELETE FROM dirty WHERE job_pk = %(job)s AND version = 1"
 RELEASE = "UPDATE dirty SET job_pk = NULL, full_rebuild = false WHERE job_pk = %(job)s"
 
-JOBS = """
+_JOB = """
 SELECT j.job_pk, j.kind, c.name, j.state, j.total,
-       (SELECT count(*) FROM dirty d WHERE d.job_pk = j.job_pk), j.created_at, j.finished_at
-FROM job j LEFT JOIN channel c USING (channel_pk) ORDER BY j.job_pk DESC LIMIT 20"""
+       (SELECT count(*) FROM dirty d WHERE d.job_pk = j.job_pk), j.created_at, j.finished_at,
+       j.seen, j.gone, j.note, j.since
+FROM job j LEFT JOIN channel c USING (channel_pk)"""
+JOBS = _JOB + " ORDER BY j.job_pk DESC LIMIT 20"
+JOB = _JOB + " WHERE j.job_pk = %(job)s"
 
 CHANNELS = """
 SELECT c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.live_count,
        (SELECT count(*) FROM unit u WHERE u.channel_pk = c.channel_pk),
        (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until < 'infinity'),
        (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until = 'infinity'),
-       (SELECT max(m.posted_at) FROM message m WHERE m.channel_pk = c.channel_pk AND NOT m.deleted)
+       (SELECT max(m.posted_at) FROM message m WHERE m.channel_pk = c.channel_pk AND NOT m.deleted),
+       c.hidden_at IS NOT NULL
 FROM channel c WHERE c.removed_at IS NULL ORDER BY c.platform, c.workspace, c.name"""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An order. `left` of `total` families are still to be rebuilt."""
+    """An order. `left` of `total` families are still to be rebuilt.
+
+    Of a reading: `seen` messages were read so far, `gone` that were stored are not on the platform any more, `note`
+    is a sentence for the admin, and it goes back to `since`, or to the beginning.
+    """
 
     job_pk: int
     kind: str
@@ -58,11 +89,15 @@ class Job:
     left: int
     created_at: datetime
     finished_at: datetime | None
+    seen: int = 0
+    gone: int = 0
+    note: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """What is known of one channel. `waiting`: to be rebuilt; `parked`: given up after several tries."""
+    """What is known of one channel. `waiting`: to be rebuilt; `parked`: given up; `hidden`: closed."""
 
     platform: str
     workspace: str
@@ -74,6 +109,7 @@ class ChannelStatus:
     waiting: int
     parked: int
     latest: datetime | None
+    hidden: bool
 
 
 class Jobs:
@@ -97,6 +133,40 @@ class Jobs:
             await connection.execute(SET_TOTAL, {"job": added[0], "total": marked.rowcount})
             return int(added[0]), marked.rowcount
 
+    async def read(
+        self,
+        channel: ChannelRef,
+        kind: Literal["backfill", "reconcile"],
+        *,
+        since: datetime | None,
+        full: bool = False,
+        report: str | None = None,
+    ) -> int | None:
+        """Orders a channel to be read from its platform, back to `since`. Returns the job, perhaps one running already.
+
+        A running job is widened where it does not go as far back, or is not `full`: then every thread is read, and
+        every text embedded again. `report`: where to show the progress. None: there is no such channel, or it is
+        closed.
+        """
+        row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
+        async with self._database.transaction() as connection:
+            found = await (await connection.execute(OPEN_CHANNEL, row)).fetchone()
+            if found is None:
+                return None
+            order = {"channel": found[0], "kind": kind, "since": since, "full": full, "report": report}
+            running = await (await connection.execute(RUNNING, order)).fetchone()
+            if running is None:
+                added = await (await connection.execute(READ, order)).fetchone()
+                assert added is not None  # noqa: S101 - RETURNING gives a row for each one inserted
+                return int(added[0])
+            job_pk, is_wide_enough = running
+            if not is_wide_enough:
+                await connection.execute(WIDEN, {**order, "job": job_pk})
+                await connection.execute(DROP_MISSING, {"job": job_pk})
+            if report is not None:
+                await connection.execute(REPORT, {**order, "job": job_pk})
+            return int(job_pk)
+
     async def cancel(self, job_pk: int) -> bool:
         """Takes an order back. Returns False when it is not running."""
         row = {"job": job_pk}
@@ -105,11 +175,17 @@ class Jobs:
                 return False
             await connection.execute(UNMARK, row)
             await connection.execute(RELEASE, row)
+            await connection.execute(DROP_MISSING, row)
             return True
 
     async def jobs(self) -> list[Job]:
         """The latest orders, newest first."""
         return [Job(*row) for row in await self._database.fetch(JOBS)]
+
+    async def job(self, job_pk: int) -> Job | None:
+        """One order."""
+        rows = await self._database.fetch(JOB, {"job": job_pk})
+        return Job(*rows[0]) if rows else None
 
     async def channels(self) -> list[ChannelStatus]:
         """Every channel that is kept, by name."""

@@ -29,7 +29,10 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class ChannelFacts:
-    """What the database knows of a channel, as far as reading it goes."""
+    """What the database knows of a channel, as far as reading it goes.
+
+    `fresh`: the list of its members is recent enough to be relied on. Without a connected platform it always is.
+    """
 
     channel_pk: int
     ref: ChannelRef
@@ -37,16 +40,21 @@ class ChannelFacts:
     visibility: Visibility
     shared: bool
     has_guests: bool
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class AskerFacts:
-    """What the database knows of who asks: the account, its kind, whether active, the channels joined."""
+    """What the database knows of who asks: the account, its kind, whether active, the channels joined.
+
+    `fresh`: the platform described the account recently enough.
+    """
 
     ref: PersonRef
     kind: PersonKind
     active: bool
     joined: frozenset[int]
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ def scope_for(
     if audience.channel is not None:
         here = next((c for c in readable if c.ref == audience.channel), None)
         readable = [c for c in readable if _channel_may_read(here, c)]
-        if asker_given and (asker is None or not asker.active or asker.kind is PersonKind.BOT):
+        if asker_given and (asker is None or not asker.active or not asker.fresh or asker.kind is PersonKind.BOT):
             readable = [c for c in readable if here is not None and c.channel_pk == here.channel_pk]
             asker_given = False
     if asker_given:
@@ -98,14 +106,15 @@ def _channel_may_read(here: ChannelFacts | None, source: ChannelFacts) -> bool:
     if source.channel_pk == here.channel_pk:
         return True
     same_workspace = (source.ref.platform, source.ref.workspace) == (here.ref.platform, here.ref.workspace)
-    outsiders_present = here.shared or here.has_guests
+    outsiders_present = here.shared or here.has_guests or not here.fresh
     return same_workspace and source.visibility is Visibility.PUBLIC and not source.shared and not outsiders_present
 
 
 def _person_may_read(asker: AskerFacts, source: ChannelFacts) -> bool:
     if not asker.active or asker.kind is PersonKind.BOT:
         return False
-    if source.channel_pk in asker.joined:
+    if source.channel_pk in asker.joined and source.fresh:
         return True
     same_workspace = (source.ref.platform, source.ref.workspace) == (asker.ref.platform, asker.ref.workspace)
-    return same_workspace and source.visibility is Visibility.PUBLIC and asker.kind is PersonKind.MEMBER
+    is_full_member = asker.kind is PersonKind.MEMBER and asker.fresh
+    return same_workspace and source.visibility is Visibility.PUBLIC and is_full_member

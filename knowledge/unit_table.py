@@ -12,7 +12,7 @@ from knowledge.units import Said, Unit, UnitLine
 _SAID = """
 SELECT m.message_pk, m.message_id, coalesce(p.name, ''), m.body, m.thread_id, m.posted_at, m.seq
 FROM message m LEFT JOIN person p ON p.person_pk = m.author_pk
-WHERE m.channel_pk = %(channel)s AND NOT m.deleted AND """
+WHERE m.channel_pk = %(channel)s AND NOT m.deleted AND m.body <> '' AND """
 _HAS_REPLIES = """EXISTS (SELECT FROM message r WHERE r.channel_pk = m.channel_pk AND r.thread_id = m.message_id
                  AND r.message_pk <> m.message_pk AND NOT r.deleted)"""
 _IN_ORDER = " ORDER BY m.posted_at, m.seq, m.message_id"

@@ -1,4 +1,4 @@
-"""One message, one channel, one user of a Slack export in our words. This file performs no I/O."""
+"""One message, one channel, one user of Slack in our words, from an export or live. This file performs no I/O."""
 
 import re
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from urllib.parse import quote
 from adapters import fields
 from adapters.dates import Dates
 from adapters.safety import LeftOut, Unusable
+from adapters.slack.mentions import mentioned
 from adapters.slack.text import Names, message_text
 from knowledge.messages import (
     Channel,
@@ -24,10 +25,11 @@ from knowledge.messages import (
 )
 
 PLATFORM = "slack"
-_SAID = frozenset({"", "file_share", "thread_broadcast", "me_message", "file_comment"})
+SAID = frozenset({"", "file_share", "thread_broadcast", "me_message", "file_comment"})
 """Subtypes in which a person says something. Every other one is housekeeping, or a bot's."""
 _TS = re.compile(r"\d{1,12}\.\d{1,9}", re.ASCII)
 _SLACKBOT = "USLACKBOT"
+_SHARED = ("is_shared", "is_ext_shared", "is_org_shared", "is_pending_ext_shared")
 
 
 def person_from(raw: Mapping[str, object], workspace: str) -> Person | None:
@@ -52,20 +54,23 @@ def channel_from(raw: Mapping[str, object], workspace: str, visibility: Visibili
         return None
     if fields.flag(raw, "is_im") or fields.flag(raw, "is_mpim"):
         visibility = Visibility.DIRECT
-    elif fields.flag(raw, "is_private") and visibility is Visibility.PUBLIC:
+    elif (fields.flag(raw, "is_private") or fields.flag(raw, "is_group")) and visibility is Visibility.PUBLIC:
         visibility = Visibility.PRIVATE
     return Channel(
         ref=ChannelRef(PLATFORM, workspace, channel_id),
         name=fields.name(raw, "name") or channel_id,
         visibility=visibility,
-        shared=fields.flag(raw, "is_shared") or fields.flag(raw, "is_ext_shared"),
+        shared=any(fields.flag(raw, key) for key in _SHARED),
         archived=fields.flag(raw, "is_archived"),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class MessageReader:
-    """What translating the messages of one channel takes. `site` is like "https://acme.slack.com"."""
+    """What translating the messages of one channel takes. `site` is like "https://acme.slack.com".
+
+    `us`: our bot's user. What mentions it is a question, and questions are nobody's knowledge.
+    """
 
     channel: ChannelRef
     names: Names
@@ -73,9 +78,13 @@ class MessageReader:
     dates: Dates
     site: str
     include_bots: bool = False
+    us: str = ""
 
-    def read(self, raw: object) -> SourceMessage | Deleted | LeftOut:
-        """One message of a day file. Errors: `Unusable` with the sentence to report."""
+    def read(self, raw: object, event_ts: str = "") -> SourceMessage | Deleted | LeftOut:
+        """One message. `event_ts`: when Slack reported it; history says nothing of that.
+
+        Errors: `Unusable` with the sentence to report.
+        """
         if not isinstance(raw, dict):
             raise Unusable("A message is no JSON object; it was left out.")
         subtype = fields.text(raw, "subtype")
@@ -85,14 +94,20 @@ class MessageReader:
         by_bot = self._is_by_bot(raw, subtype)
         if by_bot and not self.include_bots:
             return LeftOut.BOT
-        if subtype not in _SAID and not by_bot:
+        if subtype not in SAID and not by_bot:
             return LeftOut.HOUSEKEEPING
+        if self.us and self.us in mentioned(raw):
+            return LeftOut.QUESTION
         text = "" if fields.flag(raw, "hidden_by_limit") else message_text(raw, self.names)
         if not text:
             return LeftOut.EMPTY
-        return self._message(raw, text)
+        return self._message(raw, text, event_ts)
 
-    def _message(self, raw: Mapping[str, object], text: str) -> SourceMessage:
+    def emptied(self, raw: Mapping[str, object], event_ts: str) -> SourceMessage:
+        """A message of which nothing is to be kept any more, but that may be edited again. Errors: `Unusable`."""
+        return self._message(raw, "", event_ts)
+
+    def _message(self, raw: Mapping[str, object], text: str, event_ts: str) -> SourceMessage:
         ts = _ts(raw.get("ts"))
         posted_at = self.dates.from_epoch(ts)
         author_id = fields.text(raw, "user")
@@ -105,7 +120,7 @@ class MessageReader:
             posted_at=posted_at,
             thread_id=_thread(raw, ts),
             permalink=f"{self.site}/archives/{quote(channel.channel_id, safe='')}/p{ts.replace('.', '')}",
-            version=_version(raw),
+            version=Version(_seconds(ts_in(fields.record(raw.get("edited")), "ts")), _seconds(event_ts)),
             reactions=reactions_from(raw.get("reactions")),
         )
 
@@ -127,6 +142,12 @@ def reactions_from(value: object) -> dict[str, int]:
     return counts
 
 
+def ts_in(raw: Mapping[str, object], key: str) -> str:
+    """A Slack time such as "1772442840.000100", or "" when there is none."""
+    ts = fields.text(raw, key)
+    return ts if _TS.fullmatch(ts) else ""
+
+
 def _ts(value: object) -> str:
     if isinstance(value, str) and _TS.fullmatch(value):
         return value
@@ -135,15 +156,13 @@ def _ts(value: object) -> str:
 
 def _thread(raw: Mapping[str, object], ts: str) -> str | None:
     """A reply names its thread; a first message does too, or in old exports only counts its replies."""
-    thread = fields.text(raw, "thread_ts")
-    if _TS.fullmatch(thread):
+    if thread := ts_in(raw, "thread_ts"):
         return thread
     return ts if fields.integer(raw, "reply_count") or raw.get("replies") else None
 
 
-def _version(raw: Mapping[str, object]) -> Version:
-    edited = fields.text(fields.record(raw.get("edited")), "ts")
-    return Version(edited_ts=Decimal(edited)) if _TS.fullmatch(edited) else Version()
+def _seconds(ts: str) -> Decimal:
+    return Decimal(ts) if _TS.fullmatch(ts) else Decimal(0)
 
 
 def _guest_name(raw: Mapping[str, object]) -> str:

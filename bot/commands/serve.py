@@ -1,7 +1,8 @@
 """Commands that answer: ask, chat, demo, run."""
 
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +13,8 @@ from bot.documents import answer_document
 from bot.lifecycle import run_until_stopped
 from bot.questions import asker_and_audience, question
 from bot.terminal import err, note, out, print_json, run
-from bot.wiring import Console, home_of, open_app, render_answer
+from bot.web import web_server
+from bot.wiring import App, Console, home_of, open_app, render_answer
 
 group = typer.Typer()
 
@@ -73,13 +75,41 @@ def demo() -> None:
 
 @group.command(name="run")
 def serve() -> None:
-    """Keep the index in step, until stopped."""
+    """Connect the configured platforms, answer, and keep the index in step, until stopped."""
 
     async def work() -> None:
-        async with open_app(load_settings()) as app:
+        settings = load_settings()
+        async with open_app(settings) as app:
             for line in app.notes:
                 note(line)
-            note("No platform is connected: this process keeps the index up to date. Stop it with Ctrl-C.")
-            await run_until_stopped(app.indexer.run())
+            for adapter in app.adapters:
+                await adapter.open(app.desk)
+            routes = [route for adapter in app.adapters for route in adapter.routes]
+            async with web_server(settings.http.host, settings.http.port, routes, app.admin) as port:
+                for line in _running(app, settings.http.host, port):
+                    note(line)
+                await run_until_stopped(*services(app))
 
     run(work())
+
+
+def services(app: App) -> list[Coroutine[Any, Any, None]]:
+    """What runs side by side. Several processes may run all of it on one database."""
+    handlers = {adapter.name: adapter.handle for adapter in app.adapters}
+    return [
+        app.indexer.run(),
+        app.inbox.run(handlers),
+        app.answering.run(),
+        app.backfill.run(),
+        app.learning.run(),
+        *(adapter.run() for adapter in app.adapters),
+    ]
+
+
+def _running(app: App, host: str, port: int | None) -> Iterator[str]:
+    if app.adapters:
+        yield f"Connected: {', '.join(adapter.name for adapter in app.adapters)}. Stop it with Ctrl-C."
+    else:
+        yield "No platform is connected: this process keeps the index up to date. Stop it with Ctrl-C."
+    if port is not None:
+        yield f"Health and metrics: http://{host}:{port}/healthz, /readyz, /metrics"

@@ -5,7 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.replies import LABELS, age, answer_text, clean, notes, one_line, source_line, source_text
+from adapters.replies import (
+    LABELS,
+    EditPace,
+    age,
+    answer_text,
+    clean,
+    dated,
+    first_line,
+    notes,
+    one_line,
+    shortened,
+    source_line,
+    source_text,
+    split,
+)
 from bot.conversation import Answer, Citation, Outcome
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
@@ -185,3 +199,124 @@ def test_a_decline_names_people_and_near_messages():
     ]
     assert notes(Answer("no", Outcome.DECLINED), NOW) == ""
     assert notes(Answer("yes", Outcome.ANSWERED, people=("Ana",)), NOW) == ""
+
+
+def test_small_words():
+    assert dated(NOW - timedelta(days=21), NOW, "%Y-%m-%d") == "3 weeks ago (2024-03-10)"
+    assert dated(None, NOW) == "undated"
+    assert shortened(" a\nb ", 3) == "a b"
+    assert shortened("one two", 5) == "one…"
+    assert first_line(" \n one\ntwo") == "“one”"
+    assert first_line(" \n") == ""
+
+
+# ---- split --------------------------------------------------------------------------------------------------------
+
+
+def utf16(text):
+    return len(text.encode("utf-16-le")) // 2
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "parts"),
+    [
+        ("short", 10, ["short"]),
+        ("", 10, []),
+        (" \n ", 10, []),
+        ("one two\n\nthree\nfour", 15, ["one two", "three\nfour"]),
+        ("one two\nthree four", 15, ["one two", "three four"]),
+        ("one two three", 9, ["one two", "three"]),
+        ("a\n\nlonger words here", 14, ["a\n\nlonger", "words here"]),
+        ("一二三。四五六，七八九十", 8, ["一二三。四五六，", "七八九十"]),
+        ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
+        ("one    two", 6, ["one", "two"]),
+        ("  - one\n  - two", 9, ["  - one", "  - two"]),
+        ("so it is [12]", 11, ["so it", "is [12]"]),
+        ("see <https://a.example|the wiki> now", 30, ["see", "<https://a.example|the wiki>", "now"]),
+        ("see [the wiki](https://a.example) now", 32, ["see", "[the wiki](https://a.example)", "now"]),
+        ("ask <@123456789>", 12, ["ask", "<@123456789>"]),
+        ("x" * 8 + "&amp;" + "y" * 4, 10, ["x" * 8, "&amp;yyyy"]),
+        ("xx👩‍👩‍👧yy", 6, ["xx", "👩‍👩‍👧y", "y"]),
+        ("xxe\u0301yy", 3, ["xx", "e\u0301y", "y"]),
+        ("<" * 9, 4, ["<<<<", "<<<<", "<"]),
+    ],
+)  # fmt: skip
+def test_where_text_is_cut(text, limit, parts):
+    assert split(text, limit) == parts
+
+
+def test_the_first_part_may_be_shorter():
+    assert split("one two three four", 14, first=8) == ["one two", "three four"]
+
+
+def test_parts_are_as_long_as_the_platform_counts():
+    parts = split("🜁" * 30, 20, count=utf16)
+    assert [utf16(part) for part in parts] == [20, 20, 20]
+
+
+def test_code_is_closed_and_opened_again():
+    text = "before\n\n```py\n" + "".join(f"x = {n}\n\n    y\n" for n in range(60)) + "```\n\nafter " + "word " * 30
+    parts = split(text, 200)
+    assert len(parts) > 4
+    assert all(len(part) <= 200 for part in parts)
+    assert all(part.count("```") % 2 == 0 for part in parts)
+    assert parts[1].startswith("```py\n")
+    assert "```py\n```" not in "\n".join(parts)
+    lines = [line for part in parts for line in part.split("\n") if line.strip() and "```" not in line]
+    assert lines[:-2] == [line for line in text.split("\n") if line.strip() and "```" not in line][:-1]
+
+
+def test_a_fence_is_not_opened_for_its_closing_line():
+    for lines in range(20, 60):
+        text = "```\n" + "x = 1\n" * lines + "```"
+        for part in split(text, 150):
+            assert part.count("x = 1") > 0
+
+
+@pytest.mark.parametrize(
+    "piece", ["<", "[", "[a](", "<a", " ", " <", "\n", "```\n", "&", "&amp", "e\u0301", "\u0301", "。", "word "]
+)
+def test_cutting_takes_linear_time(piece):
+    def seconds(size):
+        begin = time.process_time()
+        split(piece * (size // len(piece)), 500)
+        return time.process_time() - begin
+
+    assert min(seconds(80_000) for _ in range(3)) < 32 * max(min(seconds(10_000) for _ in range(3)), 0.001)
+
+
+# ---- pace ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_edit_is_due_at_once_and_the_next_after_an_interval():
+    pace = EditPace(interval_seconds=1.0, least_characters=5)
+    assert not pace.is_due(" ", 0.0)
+    assert pace.is_due("a", 0.0)
+    pace.shown("a", 0.0)
+    assert not pace.is_due("a and more", 0.9)
+    assert pace.is_due("a and more", 1.0)
+
+
+def test_an_edit_must_be_worth_it():
+    pace = EditPace(interval_seconds=1.0, least_characters=5)
+    pace.shown("one two", 0.0)
+    assert not pace.is_due("one two", 9.0)
+    assert not pace.is_due("one two thr", 9.0)
+    assert pace.is_due("one two three", 9.0)
+    assert pace.is_due("one", 9.0)
+
+
+def test_a_platform_that_asks_for_patience_gets_it():
+    pace = EditPace(interval_seconds=1.0, least_characters=1, longest_seconds=3.0)
+    pace.shown("a", 0.0)
+    pace.slow_down(10.0, 1.0)
+    assert not pace.is_due("abc", 10.9)
+    assert pace.is_due("abc", 11.0)
+    pace.shown("abc", 11.0)
+    assert not pace.is_due("abcd", 12.9)
+    assert pace.is_due("abcd", 13.0)
+    for _ in range(9):
+        pace.slow_down(0.0, 13.0)
+    assert pace.interval_seconds == 3.0
+    assert not pace.is_due("abcd", 15.9)
+    assert pace.is_due("abcd", 16.0)

@@ -1,0 +1,157 @@
+"""From what somebody wrote or pressed to a question at the desk, and what the answer needs to know of where it was."""
+
+from dataclasses import replace
+
+import structlog
+
+from adapters import fields
+from adapters.slack import render, seen
+from adapters.slack.learning import read_message
+from adapters.slack.mentions import addresses_others, question_text, spoken_text
+from adapters.slack.messages import PLATFORM
+from adapters.slack.replies import tell
+from adapters.slack.text import readable
+from adapters.slack.workspace import Workspace
+from bot.conversation import Question, Request, Task
+from bot.requests import answer_id_of
+from knowledge.errors import ChannelUnreadable, KnowledgeError
+from knowledge.messages import Channel, MessageRef, Visibility
+from knowledge.passages import Line
+from knowledge.scope import Audience
+
+log = structlog.get_logger()
+
+# Two bots that mention each other would never end.
+MOST_BOT_TURNS = 3
+THREAD_LINES = 12
+LINE_CHARS = 600
+OFF = "I am switched off in this channel. An admin can switch me on with: /lore config bot on"
+ENOUGH = "I have answered three questions of bots in this thread and stop here. A person can go on asking."
+
+
+async def on_mention(workspace: Workspace, asked: seen.Mentioned) -> None:
+    """A mention in a channel, in whichever of its two events it came first."""
+    request = await _request(workspace, asked)
+    config = await workspace.desk.upkeep.config(request.channel)
+    if not config.is_on:
+        await tell(workspace.calls, request, render.error_message(OFF))
+        return
+    if request.by_bot and not await _bot_may_ask(workspace, request):
+        return
+    await workspace.desk.answers.ask(request)
+
+
+async def on_said(workspace: Workspace, said: seen.Said) -> None:
+    """A message in a thread where this person asked last: the next question, unless it speaks to somebody else."""
+    thread, user = fields.text(said.raw, "thread_ts"), fields.text(said.raw, "user")
+    if not thread or thread == said.ts or not user or said.by_bot or user in workspace.directory.bots:
+        return
+    text = spoken_text(said.raw)
+    if addresses_others(text, workspace.identity) or not any(character.isalnum() for character in text):
+        return
+    channel = workspace.channel(said.channel_id)
+    askers, _ = await workspace.desk.answers.askers_in(channel, thread)
+    config = await workspace.desk.upkeep.config(channel)
+    if not askers or askers[0] != user or not config.is_on or config.threads != "follow":
+        return
+    await workspace.desk.answers.ask(
+        await _request(workspace, seen.Mentioned(said.channel_id, said.ts, thread, user, text, said.raw))
+    )
+
+
+async def on_direct_message(workspace: Workspace, asked: seen.DirectMessage) -> None:
+    """Somebody writes to the bot alone: it answers in the thread of that message."""
+    by_bot = asked.user_id in workspace.directory.bots
+    request = Request(
+        answer_id=answer_id_of(PLATFORM, workspace.identity.team_id, asked.channel_id, asked.ts, Task.ANSWER),
+        channel=workspace.channel(asked.channel_id),
+        text=asked.text,
+        asker=workspace.person(asked.user_id),
+        message_id=asked.ts,
+        thread_id=asked.thread_ts or asked.ts,
+        private=True,
+        direct=True,
+        by_bot=by_bot,
+    )
+    if not by_bot or await _bot_may_ask(workspace, request):
+        await workspace.desk.answers.ask(request)
+
+
+async def question_of(workspace: Workspace, request: Request) -> Question:
+    """The question as the answering chain wants it: readable, with what its thread just said, for its audience."""
+    directory = workspace.directory
+    text = question_text(request.text, workspace.identity)
+    lines = await _thread_lines(workspace, request)
+    if not text and lines:
+        # A bare mention in a thread asks about the thread.
+        text = lines[0].text
+    config = await workspace.desk.upkeep.config(request.channel)
+    return Question(
+        question_id=request.answer_id,
+        text=readable(text, directory.names),
+        audience=Audience(person=request.asker) if request.private else Audience(channel=request.channel),
+        asker=request.asker,
+        conversation=f"slack:{request.channel.channel_id}:{request.thread_id or request.message_id}",
+        thread=lines,
+        language="" if config.language == "auto" else config.language,
+        asked_in=MessageRef(request.channel, request.message_id),
+    )
+
+
+async def _request(workspace: Workspace, asked: seen.Mentioned) -> Request:
+    """A group's direct conversation and a channel shared with other companies are answered to the asker alone."""
+    channel = await _described(workspace, asked.channel_id)
+    config = await workspace.desk.upkeep.config(workspace.channel(asked.channel_id))
+    is_closed = channel is None or channel.visibility is Visibility.DIRECT
+    by_bot = bool(asked.bot_id and not asked.user_id) or asked.user_id in workspace.directory.bots
+    return Request(
+        answer_id=answer_id_of(PLATFORM, workspace.identity.team_id, asked.channel_id, asked.ts, Task.ANSWER),
+        channel=workspace.channel(asked.channel_id),
+        text=asked.text,
+        asker=workspace.person(asked.user_id) if asked.user_id else None,
+        message_id=asked.ts,
+        thread_id=asked.thread_ts or asked.ts,
+        private=is_closed or config.replies == "private" or workspace.directory.is_external(asked.channel_id),
+        by_bot=by_bot,
+    )
+
+
+async def _bot_may_ask(workspace: Workspace, request: Request) -> bool:
+    """Three times a thread; the fourth time it is told so, and then nothing more."""
+    if not workspace.options.answer_bots or request.thread_id is None:
+        return False
+    _, by_bots = await workspace.desk.answers.askers_in(request.channel, request.thread_id)
+    if by_bots < MOST_BOT_TURNS:
+        return True
+    log.info("bots_stopped", channel_id=request.channel.channel_id)
+    if by_bots == MOST_BOT_TURNS:
+        await workspace.desk.answers.ask(replace(request, task=Task.REFUSAL, text=ENOUGH))
+    return False
+
+
+async def _described(workspace: Workspace, channel_id: str) -> Channel | None:
+    try:
+        return await workspace.directory.look_up(channel_id)
+    except ChannelUnreadable:
+        return None
+
+
+async def _thread_lines(workspace: Workspace, request: Request) -> tuple[Line, ...]:
+    """What was just said in the thread, by people. Where Slack does not say in time, the question goes without."""
+    if request.thread_id is None or request.thread_id == request.message_id:
+        return ()
+    channel = await _described(workspace, request.channel.channel_id)
+    if channel is None:
+        return ()
+    try:
+        raws = await workspace.history.recent(request.channel, request.thread_id, request.message_id, THREAD_LINES)
+    except KnowledgeError as error:
+        log.info("thread_not_read", answer_id=request.answer_id, error=type(error).__name__)
+        return ()
+    await workspace.directory.know_people(fields.text(raw, "user") for raw in raws)
+    said = (read_message(workspace, channel, raw) for raw in raws)
+    return tuple(
+        Line(0, 0, one.ref, 0, channel.name, one.author_name, one.text[:LINE_CHARS], one.posted_at, one.permalink)
+        for one in said
+        if one is not None
+    )

@@ -1,0 +1,104 @@
+"""How the bot behaves in one channel: kept under the platform's channel id, changed by `config`."""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from bot.errors import BotError
+from knowledge.database import Database
+from knowledge.messages import ChannelRef
+
+GET = """
+SELECT config FROM channel_config
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
+SET = """
+INSERT INTO channel_config (platform, workspace, channel_id, config)
+VALUES (%(platform)s, %(workspace)s, %(id)s, %(config)s::jsonb)
+ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET config = EXCLUDED.config"""
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?", re.ASCII)
+
+
+class BadSetting(BotError):
+    """There is no such setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelConfig:
+    """One channel's settings.
+
+    `bot` off: nothing of the channel is read, kept or answered. `threads`: "follow" answers the next questions in a
+    thread without a mention, "strict" wants one. `replies`: "public", or "private" to the asker alone. `sources`: the
+    list under an answer. `language`: an ISO code, or "auto" for the question's. `model`: "default", or a LoRA adapter.
+    """
+
+    bot: str = "on"
+    threads: str = "follow"
+    replies: str = "public"
+    sources: str = "on"
+    language: str = "auto"
+    model: str = "default"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the bot reads and answers here at all."""
+        return self.bot == "on"
+
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "bot": ("on", "off"),
+    "threads": ("follow", "strict"),
+    "replies": ("public", "private"),
+    "sources": ("on", "off"),
+}
+ALIASES = {"follow": ("threads", "follow"), "strict": ("threads", "strict"), "ephemeral": ("replies", "private")}
+
+
+def changed(config: ChannelConfig, key: str, value: str, adapters: Sequence[str] = ()) -> ChannelConfig:
+    """The settings with one changed. Errors: `BadSetting` with the sentence that says what is possible."""
+    key, value = key.strip().lower(), value.strip().lower()
+    if key in ALIASES and value in {"", "on"}:
+        key, value = ALIASES[key]
+    names = [field.name for field in fields(ChannelConfig)]
+    if key not in names:
+        raise BadSetting(f"There is no setting {key or 'of that name'}: use one of {', '.join(names)}.")
+    if key in CHOICES and value not in CHOICES[key]:
+        raise BadSetting(f"{key} can be {' or '.join(CHOICES[key])}.")
+    if key == "language" and value != "auto" and not _LANGUAGE.fullmatch(value):
+        raise BadSetting("language can be auto, or a code such as en, de or zh.")
+    if key == "model" and value not in {"default", *adapters}:
+        known = f"default, {', '.join(adapters)}" if adapters else "default only, because no LoRA adapter is loaded"
+        raise BadSetting(f"model can be {known}.")
+    return replace(config, **{key: value})
+
+
+def lines_of(config: ChannelConfig) -> list[str]:
+    """The settings, one a line."""
+    return [f"{key}: {value}" for key, value in asdict(config).items()]
+
+
+class ChannelConfigs:
+    """The settings of every channel. What has never been set is the default."""
+
+    def __init__(self, database: Database, adapters: Callable[[], Sequence[str]] = tuple) -> None:
+        self._database = database
+        self._adapters = adapters
+
+    async def get(self, channel: ChannelRef) -> ChannelConfig:
+        """A channel's settings; what an older version stored and this one does not know is left out."""
+        rows = await self._database.fetch(GET, _row(channel))
+        stored: dict[str, Any] = rows[0][0] if rows else {}
+        known = {field.name for field in fields(ChannelConfig)}
+        return ChannelConfig(**{key: value for key, value in stored.items() if key in known})
+
+    async def set(self, channel: ChannelRef, key: str, value: str) -> ChannelConfig:
+        """Changes one setting. Errors: `BadSetting`."""
+        config = changed(await self.get(channel), key, value, self._adapters())
+        await self._database.execute(SET, {**_row(channel), "config": json.dumps(asdict(config))})
+        return config
+
+
+def _row(channel: ChannelRef) -> dict[str, object]:
+    return {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}

@@ -1,0 +1,44 @@
+"""What was deleted is taken back from where it was repeated: conversation memory and posted answers."""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from bot.errors import BotError
+from bot.outbox import Outbox
+from bot.ports import Memory, Platform
+from knowledge.errors import KnowledgeError
+
+log = structlog.get_logger()
+
+
+class Retraction:
+    """Drops remembered turns, and replaces posted answers, that used a message which is gone."""
+
+    def __init__(self, memory: Memory, outbox: Outbox, platforms: Mapping[str, Platform]) -> None:
+        self._memory = memory
+        self._outbox = outbox
+        self._platforms = platforms
+
+    async def retract(self, keys: Sequence[str]) -> None:
+        """`keys` are "message_pk:rev" of deleted messages. What fails is logged; the messages themselves are gone."""
+        if not keys:
+            return
+        try:
+            await self._memory.forget_messages(keys)
+        except BotError as error:
+            log.warning("memory_not_cleaned", error=type(error).__name__, messages=len(keys))
+        await self.withdraw(keys)
+
+    async def withdraw(self, keys: Sequence[str]) -> None:
+        """Replaces posted answers that cite one of these messages by a notice."""
+        for posted in await self._outbox.citing(sorted({int(key.partition(":")[0]) for key in keys})):
+            platform = self._platforms.get(posted.request.channel.platform)
+            if platform is None:
+                continue
+            try:
+                await platform.withdraw(posted.request, posted.places)
+            except (BotError, KnowledgeError) as error:
+                log.warning("answer_not_withdrawn", answer_id=posted.request.answer_id, error=type(error).__name__)
+            else:
+                await self._outbox.removed(posted.request.answer_id)

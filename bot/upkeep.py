@@ -1,0 +1,66 @@
+"""Keeping a connected workspace in step: what adapters report goes in here, what was missed is ordered here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.channel_config import ChannelConfig, ChannelConfigs
+from bot.learning import Learning
+from knowledge.access import Access
+from knowledge.jobs import Jobs
+from knowledge.messages import Channel, ChannelRef, Happening
+from knowledge.presence import JoinedChannel, Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What an adapter may do to the knowledge base."""
+
+    learning: Learning
+    access: Access
+    presence: Presence
+    jobs: Jobs
+    configs: ChannelConfigs
+
+    async def connect(self, platform: str, workspace: str, name: str) -> datetime | None:
+        """A workspace is connected from now on. Returns until when its events were received before, if ever."""
+        return await self.presence.connect(platform, workspace, name)
+
+    async def seen(self, platform: str, workspace: str) -> None:
+        """Its events have been received up to now."""
+        await self.presence.seen(platform, workspace)
+
+    async def observe(self, happenings: Sequence[Happening]) -> None:
+        """Takes in what happened. Errors: `KnowledgeUnavailable`."""
+        await self.learning.observe(happenings)
+
+    async def join(self, channel: Channel, *, invited: bool = False) -> bool:
+        """The bot is in a channel, and learns it from its beginning if it was not there before. Returns whether so.
+
+        `invited`: somebody has just asked it in, so a channel that was forgotten on order is learnt anew.
+        """
+        await self.access.record_channels([channel], reopen=invited)
+        is_new = await self.presence.join(channel.ref)
+        if is_new and (await self.configs.get(channel.ref)).is_on:
+            await self.jobs.read(channel.ref, "backfill", since=None)
+        return is_new
+
+    async def reconcile(self, platform: str, workspace: str, since: datetime | None) -> int:
+        """Orders every channel of a workspace to be compared with the platform, back to `since`. Returns how many."""
+        ordered = 0
+        for channel in await self.presence.joined(platform, workspace):
+            if (await self.configs.get(channel.ref)).is_on:
+                ordered += await self.jobs.read(channel.ref, "reconcile", since=since) is not None
+        return ordered
+
+    async def joined(self, platform: str, workspace: str) -> list[JoinedChannel]:
+        """The channels that are kept in step, the liveliest first."""
+        return await self.presence.joined(platform, workspace)
+
+    async def latest(self, channel: ChannelRef) -> datetime | None:
+        """When the latest message known of a channel was posted."""
+        return await self.presence.latest(channel)
+
+    async def config(self, channel: ChannelRef) -> ChannelConfig:
+        """A channel's settings."""
+        return await self.configs.get(channel)

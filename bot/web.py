@@ -1,0 +1,95 @@
+"""The bot's own web server: is it alive, is it ready, how much has it done; and where platforms call it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from bot.admin import Admin
+from bot.errors import BadConfiguration
+from knowledge.errors import KnowledgeError
+
+log = structlog.get_logger()
+
+DEFAULT_PORT = 8080
+CHECK_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def web_server(
+    host: str, port: int | None, routes: Sequence[web.RouteDef], admin: Admin
+) -> AsyncIterator[int | None]:
+    """Serves until the end of the block. Yields the port; None where the default one is taken and none is needed.
+
+    Errors: `BadConfiguration` when the port that is wanted is taken.
+    """
+    app = web.Application()
+    app.add_routes([web.get("/healthz", _alive), *_reports(admin), *routes])
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        yield await _listen(runner, host, port, needed=bool(routes) or port is not None)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int | None, *, needed: bool) -> int | None:
+    site = web.TCPSite(runner, host, DEFAULT_PORT if port is None else port)
+    try:
+        await site.start()
+    except OSError as error:
+        if needed:
+            raise BadConfiguration(
+                f"The web server cannot listen on {host}:{port or DEFAULT_PORT} ({error.strerror}): "
+                "set THREADLORE_HTTP__HOST and THREADLORE_HTTP__PORT to a free one."
+            ) from error
+        log.warning("no_web_server", port=DEFAULT_PORT)
+        return None
+    taken = runner.addresses[0]
+    return int(taken[1])
+
+
+def _reports(admin: Admin) -> list[web.RouteDef]:
+    async def ready(_: web.Request) -> web.Response:
+        """Ready means: questions can be answered."""
+        try:
+            status = await asyncio.wait_for(admin.status(), CHECK_SECONDS)
+        except (KnowledgeError, TimeoutError) as error:
+            return web.json_response({"ready": False, "database": type(error).__name__}, status=503)
+        return web.json_response({"ready": True, "waiting": status.waiting, "events": status.events})
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=await _exposition(admin), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return [web.get("/readyz", ready), web.get("/metrics", metrics)]
+
+
+async def _exposition(admin: Admin) -> bytes:
+    """Counted in the database when asked, so that several processes say the same."""
+    registry = CollectorRegistry()
+    up = Gauge("threadlore_database_up", "Whether the database answers.", registry=registry)
+    try:
+        status = await asyncio.wait_for(admin.status(), CHECK_SECONDS)
+    except (KnowledgeError, TimeoutError):
+        up.set(0)
+        return generate_latest(registry)
+    up.set(1)
+    figures = {
+        "threadlore_channels": ("Channels that are kept.", len(status.channels)),
+        "threadlore_messages": ("Messages that are kept.", sum(one.messages for one in status.channels)),
+        "threadlore_units_waiting": ("Pieces that wait to be indexed.", status.waiting),
+        "threadlore_units_parked": ("Pieces that were given up.", sum(one.parked for one in status.channels)),
+        "threadlore_answers_waiting": ("Questions that wait for an answer.", status.asked),
+        "threadlore_events_waiting": ("Platform events that wait to be handled.", status.events),
+        "threadlore_events_lag_seconds": ("Age of the oldest waiting event.", status.lag_seconds),
+    }
+    for name, (meaning, value) in figures.items():
+        Gauge(name, meaning, registry=registry).set(value)
+    return generate_latest(registry)
+
+
+async def _alive(_: web.Request) -> web.Response:
+    return web.json_response({"alive": True})

@@ -1,0 +1,90 @@
+"""A door in front of PostgreSQL that can be shut, or can swallow what comes through."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+PORT = 5432
+
+
+class FaultProxy:
+    """Passes bytes between clients and a PostgreSQL on a unix socket. `url` is the address to use instead."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        known = conninfo_to_dict(url)
+        self._server = f"{known['host']}/.s.PGSQL.{known.get('port') or PORT}"
+        self.url = make_conninfo(url, host=str(folder), port=PORT)
+        self._path = folder / f".s.PGSQL.{PORT}"
+        self._open = asyncio.Event()
+        self._open.set()
+        self._refuses = False
+        self._connections: set[asyncio.Task[None]] = set()
+
+    def swallow(self) -> None:
+        """From now on nothing gets through, and nobody is told: a black hole."""
+        self._open.clear()
+
+    def refuse(self) -> None:
+        """Cuts every connection, and each new one."""
+        self._refuses = True
+        for connection in self._connections:
+            connection.cancel()
+
+    def restore(self) -> None:
+        """All is well again. What was swallowed arrives late."""
+        self._refuses = False
+        self._open.set()
+
+    async def serve(self) -> asyncio.AbstractServer:
+        return await asyncio.start_unix_server(self._connected, str(self._path))
+
+    async def close(self) -> None:
+        self.refuse()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._connections.add(task)
+        try:
+            if not self._refuses:
+                server_reader, server_writer = await asyncio.open_unix_connection(self._server)
+                await self._join(reader, writer, server_reader, server_writer)
+        except asyncio.CancelledError:
+            pass  # cut
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _join(self, reader, writer, server_reader, server_writer) -> None:
+        ways = [
+            asyncio.create_task(self._pass(reader, server_writer)),
+            asyncio.create_task(self._pass(server_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            server_writer.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self._open.wait()
+                writer.write(data)
+                await writer.drain()
+
+
+@asynccontextmanager
+async def fault_proxy(url: str, folder: Path) -> AsyncIterator[FaultProxy]:
+    proxy = FaultProxy(url, folder)
+    server = await proxy.serve()
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.close()

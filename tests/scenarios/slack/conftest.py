@@ -1,0 +1,69 @@
+"""The whole bot on the fake Slack: real slack-bolt, real PostgreSQL and Redis; only Slack and the models are played."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.commands.serve import services
+from bot.config import Settings
+from bot.web import web_server
+from bot.wiring import open_app
+from tests.fakes.models import WordEmbedding, first_source, scripted
+from tests.fakes.slack import FakeSlack
+
+
+@pytest.fixture
+async def slack():
+    async with FakeSlack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def slack_settings(database_url, servers):
+    def settings(slack, **more):
+        workspace = {"bot_token": slack.bot_token, "app_token": slack.app_token, "signing_secret": slack.signing_secret}
+        return Settings(
+            _env_file=None,
+            database={"url": database_url},
+            redis={"url": servers[1]},
+            answer={"decline_below": 0.3, "warn_below": 0.5},
+            slack={"api_url": slack.api_url, **workspace, **more},
+            model={"parallel": 4},
+        )
+
+    return settings
+
+
+@asynccontextmanager
+async def running(settings, script=first_source, *, delay_seconds=0.0):
+    """The application with everything that `threadlore run` runs."""
+    chat = scripted(script, delay_seconds=delay_seconds)
+    async with open_app(settings, model=chat, embedder=WordEmbedding()) as app:
+        for adapter in app.adapters:
+            await adapter.open(app.desk)
+        routes = [route for adapter in app.adapters for route in adapter.routes]
+        async with web_server("127.0.0.1", 0, routes, app.admin) as port:
+            tasks = [asyncio.create_task(service) for service in services(app)]
+            try:
+                yield app, port
+            finally:
+                for task in tasks:
+                    task.cancel()
+                results = await asyncio.gather(*tasks, return_exceptions=True)
+                for result in results:
+                    if isinstance(result, Exception):
+                        raise result
+
+
+@pytest.fixture
+def bot(slack, slack_settings):
+    """Starts the bot on the fake Slack, and waits until it listens."""
+
+    @asynccontextmanager
+    async def start(script=first_source, *, delay_seconds=0.0, **more):
+        async with running(slack_settings(slack, **more), script, delay_seconds=delay_seconds) as (app, _):
+            await slack.connected(2)
+            yield app
+
+    return start

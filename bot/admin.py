@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.channel_config import ChannelConfig, ChannelConfigs
 from bot.conversation import Question
 from bot.inbox import PostgresInbox
 from bot.outbox import Outbox
@@ -51,11 +52,8 @@ class Admin:
     outbox: Outbox
     inbox: PostgresInbox
     retraction: Retraction
+    configs: ChannelConfigs
     chat_model: str = ""
-
-    async def reindex(self, channel: ChannelRef, *, since: datetime | None, full: bool) -> tuple[int, int] | None:
-        """Orders a channel to be indexed again: the job's number and its size, or None without such a channel."""
-        return await Jobs(self.database).reindex(channel, since=since, full=full)
 
     async def cancel(self, job_pk: int) -> bool:
         """Stops an order. False: it is not running."""
@@ -84,11 +82,24 @@ class Admin:
 
         Returns the job's number, or None without such a channel.
         """
-        jobs = Jobs(self.database)
-        if await Presence(self.database).is_joined(channel):
+        jobs, presence = Jobs(self.database), Presence(self.database)
+        if await presence.is_joined(channel) or await presence.reopen(channel):
             return await jobs.read(channel, "backfill", since=since, full=full)
         ordered = await jobs.reindex(channel, since=since, full=full)
         return ordered[0] if ordered is not None else None
+
+    async def configure(self, channel: ChannelRef, key: str, value: str) -> ChannelConfig:
+        """Changes a setting. Switched off, a channel is closed at once and erased a day later; on again, learnt again.
+
+        Errors: `BadSetting`.
+        """
+        before, presence = await self.configs.get(channel), Presence(self.database)
+        config = await self.configs.set(channel, key, value)
+        if before.is_on and not config.is_on:
+            await presence.hide(channel)
+        elif config.is_on and not before.is_on and await presence.join(channel):
+            await Jobs(self.database).read(channel, "backfill", since=None)
+        return config
 
     async def gap_lines(self) -> list[str]:
         """Questions that were declined or did not help, grouped, the most frequent first."""

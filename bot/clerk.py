@@ -82,7 +82,7 @@ class Clerk:
                 count = await self.admin.forget_message(message_id, channel)
                 return Carried((f"Forgotten: {_messages(count)}.",))
             case Configure(channel, key, value):
-                config = await (self.configs.set(channel, key, value) if key else self.configs.get(channel))
+                config = await (self.admin.configure(channel, key, value) if key else self.configs.get(channel))
                 return Carried(tuple(lines_of(config)))
             case ShowGaps():
                 return Carried(tuple(await self.admin.gap_lines()) or ("No question was left open.",))

@@ -37,11 +37,15 @@ class Upkeep:
     async def join(self, channel: Channel, *, invited: bool = False) -> bool:
         """The bot is in a channel, and learns it from its beginning if it was not there before. Returns whether so.
 
+        Where it is switched off, it learns nothing.
+
         `invited`: somebody has just asked it in, so a channel that was forgotten on order is learnt anew.
         """
         await self.access.record_channels([channel], reopen=invited)
+        if not (await self.configs.get(channel.ref)).is_on:
+            return False
         is_new = await self.presence.join(channel.ref)
-        if is_new and (await self.configs.get(channel.ref)).is_on:
+        if is_new:
             await self.jobs.read(channel.ref, "backfill", since=None)
         return is_new
 

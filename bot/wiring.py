@@ -178,7 +178,7 @@ async def open_app(
         freshness, outbox, inbox = Freshness(db, access, sources), Outbox(db), PostgresInbox(db)
         assistant = Assistant(access, freshness, index, memory, parts, Digest(db), answer_chain(parts), chat.name)
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(db)
-        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, chat.name)
+        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
         answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms)
         desk = Desk(

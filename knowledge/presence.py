@@ -22,6 +22,10 @@ RETURNING joined_at = now()"""
 IS_JOINED = """
 SELECT 1 FROM channel WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
 AND joined_at IS NOT NULL AND removed_at IS NULL"""
+REOPEN = """
+UPDATE channel c SET removed_at = NULL, hidden_at = NULL, joined_at = now()
+FROM workspace w WHERE (w.platform, w.workspace) = (c.platform, c.workspace) AND c.removed_at IS NOT NULL
+AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 HIDE = """
 UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
@@ -81,6 +85,10 @@ class Presence:
     async def is_joined(self, channel: ChannelRef) -> bool:
         """Whether the bot keeps a channel in step."""
         return bool(await self._database.fetch(IS_JOINED, _row(channel)))
+
+    async def reopen(self, channel: ChannelRef) -> bool:
+        """Takes back that a channel of a connected workspace was forgotten on order. False: it was not."""
+        return await self._database.execute(REOPEN, _row(channel)) == 1
 
     async def hide(self, channel: ChannelRef) -> None:
         """Closes a channel to every answer at once."""

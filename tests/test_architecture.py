@@ -90,10 +90,10 @@ def test_the_settings_table_of_the_readme_is_fresh() -> None:
     assert between[1] == settings_table(), "put the output of bot.config.settings_table() between the two marks"
 
 
-def test_both_walks_name_functions() -> None:
+def test_the_walks_name_functions() -> None:
     walks = re.split(r"^#+ ", text("README.md"), flags=re.MULTILINE)
     named = {walk.partition("\n")[0]: MENTION.findall(walk) for walk in walks if "→" in walk.partition("\n")[0]}
-    assert len(named) == 2
+    assert len(named) == 4
     assert all(len(found) >= 8 for found in named.values()), named
 
 

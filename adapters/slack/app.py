@@ -93,10 +93,14 @@ class SlackAdapter:
                 group.create_task(self._run_one(connected))
 
     async def handle(self, delivery: Delivery) -> None:
-        """Handles a delivery from the inbox. One of a workspace that is no longer configured has nobody to go to."""
+        """Handles a delivery from the inbox. One of a workspace that is not connected here waits for who connects it.
+
+        Errors: `SourceUnavailable`, and what its handler raises.
+        """
         connected = self._connected.get(delivery.workspace)
-        if connected is not None:
-            await connected.listeners.handle(delivery)
+        if connected is None:
+            raise SourceUnavailable("This Slack workspace is not connected.")
+        await connected.listeners.handle(delivery)
 
     async def history(self, channel: ChannelRef, cursor: str | None, since: datetime | None) -> Page:
         """As `HistorySource`."""

@@ -54,13 +54,14 @@ def may_fetch(address: str, api_url: str) -> bool:
     """Whether the token may go there: Slack's file host over HTTPS, or the very server that plays Slack."""
     try:
         url, api = urlsplit(address), urlsplit(api_url)
-        if url.username or url.password:
-            return False
-        if (api.hostname or "").removeprefix("www.") in {"slack.com", "api.slack.com"}:
-            return url.scheme == "https" and url.hostname == FILE_HOST and url.port in {None, 443}
-        return (url.scheme, url.hostname, url.port) == (api.scheme, api.hostname, api.port)
+        port, api_port = url.port, api.port
     except ValueError:
         return False
+    if url.username or url.password:
+        return False
+    if (api.hostname or "").removeprefix("www.") in {"slack.com", "api.slack.com"}:
+        return url.scheme == "https" and url.hostname == FILE_HOST and port in {None, 443}
+    return (url.scheme, url.hostname, port) == (api.scheme, api.hostname, api_port)
 
 
 async def _fetch(address: str, token: str, *, page_expected: bool) -> bytes | None:

@@ -26,8 +26,7 @@ DEEPEST = 19  # what is nested deeper the parser drops without a word
 
 INDENT = "    "
 RULE = "─" * 12
-COLUMN_WIDTH = 40
-"""Columns of text up to which a table's cells are padded: one huge cell must not widen every row."""
+COLUMN_WIDTH = 40  # beyond this a table's cells are not padded: one huge cell must not widen every row
 # What the parser must not know: HTML, entities (they could spell what was cleaned away), definitions (they would
 # swallow a line "[1]: ..."), and headings underlined by "---", which models mean as a rule.
 _PARSER = (

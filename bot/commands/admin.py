@@ -112,17 +112,22 @@ def reindex(
     full: Annotated[bool, typer.Option("--full", help="Embed again even what did not change.")] = False,
     wait: Annotated[bool, typer.Option(help="Do it now; else `threadlore run` does.")] = True,
 ) -> None:
-    """Cut and embed a channel again."""
+    """Learn a channel again: from its platform where one is connected, else from what is stored."""
 
     async def work() -> None:
         async with open_app(load_settings()) as app:
             ref = await the_channel(app.access, channel)
             day = since.replace(tzinfo=since.tzinfo or UTC) if since is not None else None
-            ordered = await app.admin.reindex(ref, since=day, full=full)
-            if ordered is None:
+            ordered = await app.admin.learn(ref, since=day, full=full)
+            job = await app.admin.job(ordered) if ordered is not None else None
+            if job is None:
                 raise UsageProblem(f"There is no channel {channel}.")
-            out.print(f"Job {ordered[0]}: {ordered[1]} threads and days of {channel}.", highlight=False, markup=False)
+            what = f"{job.total} threads and days of {channel}" if job.kind == "reindex" else f"reading {channel}"
+            out.print(f"Job {job.job_pk}: {what}.", highlight=False, markup=False)
             if wait:
+                for adapter in app.adapters if job.kind != "reindex" else ():
+                    await adapter.open(app.desk)
+                await app.backfill.drain()
                 await _index(app)
 
     run(work())

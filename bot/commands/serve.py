@@ -38,6 +38,8 @@ def ask(
                 for line in app.notes:
                     note(line)
             asker, audience = await asker_and_audience(app.access, user, channel)
+            if asker is not None or channel is not None:
+                await _reach_platforms(app)
             async for event in app.assistant.answer(question(text, asker, audience)):
                 if not isinstance(event, Answer):
                     continue
@@ -61,6 +63,8 @@ def chat(user: User = None, channel: Channel = None) -> None:
             for line in app.notes:
                 note(line)
             asker, audience = await asker_and_audience(app.access, user, channel)
+            if asker is not None or channel is not None:
+                await _reach_platforms(app)
             history = home_of(settings) / "chat-history"
             await Console(app.assistant, audience=audience, asker=asker, history_path=history, console=out).run()
 
@@ -82,8 +86,7 @@ def serve() -> None:
         async with open_app(settings) as app:
             for line in app.notes:
                 note(line)
-            for adapter in app.adapters:
-                await adapter.open(app.desk)
+            await _reach_platforms(app)
             routes = [route for adapter in app.adapters for route in adapter.routes]
             async with web_server(settings.http.host, settings.http.port, routes, app.admin) as port:
                 for line in _running(app, settings.http.host, port):
@@ -91,6 +94,12 @@ def serve() -> None:
                 await run_until_stopped(*services(app))
 
     run(work())
+
+
+async def _reach_platforms(app: App) -> None:
+    """Opens what the settings connect: who may read what is asked there, and counts only while it is fresh."""
+    for adapter in app.adapters:
+        await adapter.open(app.desk)
 
 
 def services(app: App) -> list[Coroutine[Any, Any, None]]:

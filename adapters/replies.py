@@ -40,10 +40,11 @@ INVISIBLE = re.compile(
     r"\U000e0000-\U000e007f]"
 )
 
-# What `split` sees: what it never cuts (link, mention, escape, mark), lines that open or close code, and where it may
-# cut: between lines, between words but not in front of a mark, behind Chinese and Japanese punctuation.
+# What `split` sees: what it never cuts (link, mention, escape, mark; "@heretics" must not end in "@here"), lines that
+# open or close code, and where it may cut: between lines or words, not in front of a mark, behind Chinese punctuation.
 TOKEN = re.compile(
-    r"(?P<whole><[^<>\n]{1,2000}>|&(?:amp|lt|gt);|\[[^\[\]\n]{1,200}\]\([^()\s]{1,2000}\)|\[\d{1,3}\])"
+    r"(?P<whole><[^<>\n]{1,2000}>|&(?:amp|lt|gt);|\[[^\[\]\n]{1,200}\]\([^()\s]{1,2000}\)|\[\d{1,3}\]"
+    r"|[@＠﹫][\w\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]{1,80})"
     r"|(?P<fence>^[ \t>]{0,20}```[^`\n]{0,20}$)"
     r"|(?P<gap>\n+|(?<! ) ++(?!(?:<[^<>|\n]{1,600}\|)?\[\d)|(?<=[。！？；，、]))",
     re.MULTILINE,
@@ -198,25 +199,23 @@ def _best_cut(text: str, start: int, room: int, count: Callable[[str], int], fen
     spare = len(FENCE_END) if fence is not None and (fence or "```" in text[start : start + room]) else 0
     window = range(start, min(start + room, len(text)) + 1)
     fit = start + bisect_right(window, room - spare, key=lambda end: count(text[start:end])) - 1
-    half = (start + fit) // 2
-    hard, best, opener_end = max(fit, start + 1), _Cut(-1, 0, 0), -1
+    hard = max(fit, start + 1)
+    hard = next((end for end in range(hard, max(hard - 16, start), -1) if not JOINED.match(text, end)), hard)
+    best, opener_end = _Cut(-1, 0, 0), -1
     for token in TOKEN.finditer(text, start, fit + LONGEST_WHOLE):
         begin, end = token.span()
         if begin > fit:
             break
-        lines = token[0].count("\n")
+        lines = token[0].count("\n") if begin >= (start + fit) // 2 else 0
         if token.lastgroup == "fence" and fence is not None and end <= fit:
             fence, opener_end = ("", -1) if fence else (token[0].strip(" \t>"), end)
-        elif token.lastgroup == "whole" and start < begin and fit < end:
+        elif token.lastgroup == "whole" and start < begin < hard < end:
             hard = begin
         elif token.lastgroup == "gap" and start < begin and not fence:
-            best = max(best, _Cut(min(lines, 2) + 1 if lines and begin >= half else 0, begin, end))
+            best = max(best, _Cut(min(lines, 2) + 1 if lines else 0, begin, end))
         elif token.lastgroup == "gap" and start < begin != opener_end and not text.startswith("```", end):
-            best = max(best, _Cut(1 if lines and begin >= half else 0, begin, begin + 1, fence or ""))
-    if best.rank >= 0:
-        return best
-    hard = next((end for end in range(hard, max(hard - 16, start), -1) if not JOINED.match(text, end)), hard)
-    return _Cut(0, start + len(text[start:hard].rstrip(" ")), hard, fence or "")
+            best = max(best, _Cut(1 if lines else 0, begin, begin + 1, fence or ""))
+    return best if best.rank >= 0 else _Cut(0, start + len(text[start:hard].rstrip(" ")), hard, fence or "")
 
 
 @dataclass(slots=True)

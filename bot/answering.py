@@ -17,6 +17,7 @@ from bot.outbox import Claimed, Outbox
 from bot.ports import Platform, ReplyLost
 from bot.queue import FairQueue
 from bot.shown import LeaseLost, Shown
+from bot.thread_context import is_kept
 from bot.timing import every, until_back
 from bot.worker_pool import WorkerPool
 from knowledge.errors import KnowledgeUnavailable
@@ -176,9 +177,10 @@ class Answering:
 
 
 def _sources(answer: Answer) -> list[tuple[int, int, int]]:
-    """The messages an answer shows. Those that it does not cite, but shows as near misses, count down from 0."""
-    cited = [(citation.n, citation.line.message_pk, citation.line.rev) for citation in answer.citations]
-    return cited + [(-n, line.message_pk, line.rev) for n, line in enumerate(answer.nearest)]
+    """The kept messages an answer shows. Those that it does not cite, but shows as near misses, count down from 0."""
+    shown = [(citation.n, citation.line) for citation in answer.citations]
+    shown += [(-n, line) for n, line in enumerate(answer.nearest)]
+    return [(n, line.message_pk, line.rev) for n, line in shown if is_kept(line)]
 
 
 def _failure(error: Exception) -> tuple[str, str]:

@@ -82,7 +82,8 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             retriever = ScopedRetriever(search=parts.search, scope=asked["scope"], limit=parts.limits.passages)
             found = [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
             others = without(found, asked["question"].asked_in)
-            return with_thread(others, asked["question"].thread, asked["query"])
+            said = await parts.index.stored(asked["scope"].channel_pks, asked["question"].thread)
+            return with_thread(others, said, asked["query"])
 
     def judge(asked: Asked) -> Verdict:
         return parts.test.decide(asked["passages"])

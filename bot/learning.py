@@ -90,8 +90,8 @@ class Learning:
                 await self.presence.rename(channel, name)
             case Renumbered(channel, new_id):
                 await self.presence.renumber(channel, new_id)
-            case Hidden(channel):
-                await self.presence.hide(channel)
+            case Hidden(channel, archived):
+                await self.presence.hide(channel, archived=archived)
             case Gone(channel):
                 await self.forget(channel)
             case Reacted(ref, emoji, delta):

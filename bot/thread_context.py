@@ -21,7 +21,8 @@ def with_thread(passages: Sequence[Passage], thread: Sequence[Line], query: str)
     if not fresh or not wanted:
         return list(passages)
     scored = tuple(
-        replace(line, message_pk=-place, score=_share(line, wanted)) for place, line in enumerate(fresh, start=1)
+        replace(line, message_pk=line.message_pk or -place, score=_share(line, wanted))
+        for place, line in enumerate(fresh, start=1)
     )
     said = set[str]().union(*(content_terms(line.text) for line in scored))
     coverage = len(wanted & said) / len(wanted)

@@ -8,7 +8,7 @@ from bot.channel_config import ChannelConfig, ChannelConfigs
 from bot.learning import Learning
 from knowledge.access import Access
 from knowledge.jobs import Jobs
-from knowledge.messages import Channel, ChannelRef, Happening
+from knowledge.messages import Channel, ChannelRef, Happening, MessageRef
 from knowledge.presence import JoinedChannel, Presence
 
 
@@ -57,6 +57,10 @@ class Upkeep:
                 ordered += await self.jobs.read(channel.ref, "reconcile", since=since) is not None
         return ordered
 
+    async def compared(self, platform: str, workspace: str) -> datetime | None:
+        """When the whole past of a workspace was last ordered to be compared, or the workspace was connected."""
+        return await self.jobs.compared(platform, workspace)
+
     async def joined(self, platform: str, workspace: str) -> list[JoinedChannel]:
         """The channels that are kept in step, the liveliest first."""
         return await self.presence.joined(platform, workspace)
@@ -64,6 +68,10 @@ class Upkeep:
     async def latest(self, channel: ChannelRef) -> datetime | None:
         """When the latest message known of a channel was posted."""
         return await self.presence.latest(channel)
+
+    async def knows(self, message: MessageRef) -> bool:
+        """Whether a message, or its deletion, has been taken in."""
+        return await self.learning.archive.knows(message)
 
     async def config(self, channel: ChannelRef) -> ChannelConfig:
         """A channel's settings."""

@@ -36,8 +36,10 @@ FROM unnest(%(channels)s::bigint[], %(ids)s::text[], %(edited)s::numeric[], %(ev
 ON CONFLICT (channel_pk, message_id) DO UPDATE SET
     edited_ts = EXCLUDED.edited_ts, event_ts = EXCLUDED.event_ts, body = EXCLUDED.body,
     content_hash = EXCLUDED.content_hash, author_pk = EXCLUDED.author_pk, thread_id = EXCLUDED.thread_id,
-    posted_at = EXCLUDED.posted_at, seq = EXCLUDED.seq, permalink = EXCLUDED.permalink,
-    reactions = EXCLUDED.reactions, terms = EXCLUDED.terms,
+    posted_at = EXCLUDED.posted_at, seq = EXCLUDED.seq, permalink = EXCLUDED.permalink, terms = EXCLUDED.terms,
+    -- The report of an edit may leave the reactions out.
+    reactions = CASE WHEN EXCLUDED.event_ts > 0 AND EXCLUDED.reactions = '{}' THEN m.reactions
+                     ELSE EXCLUDED.reactions END,
     fresh = m.content_hash IS DISTINCT FROM EXCLUDED.content_hash,
     rev = m.rev + (m.content_hash IS DISTINCT FROM EXCLUDED.content_hash)::int
 WHERE NOT m.deleted AND (EXCLUDED.edited_ts, EXCLUDED.event_ts) > (m.edited_ts, m.event_ts)
@@ -68,6 +70,16 @@ UPDATE message m SET reactions = CASE WHEN coalesce((reactions ->> %(emoji)s)::i
     THEN reactions || jsonb_build_object(%(emoji)s::text, coalesce((reactions ->> %(emoji)s)::integer, 0) + %(delta)s)
     ELSE reactions - %(emoji)s::text END
 FROM channel c WHERE c.channel_pk = m.channel_pk AND m.message_id = %(id)s AND NOT m.deleted
+    AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)"""
+
+# History says how many reactions there are; events, of which some may be missed, only what came and went.
+RECOUNT = """
+UPDATE message m SET reactions = t.reactions
+FROM unnest(%(channels)s::bigint[], %(ids)s::text[], %(reactions)s::jsonb[]) AS t (channel_pk, message_id, reactions)
+WHERE (m.channel_pk, m.message_id) = (t.channel_pk, t.message_id) AND NOT m.deleted AND m.reactions <> t.reactions"""
+
+KNOWN = """
+SELECT 1 FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s
     AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)"""
 
 _Key = tuple[int, str]
@@ -121,13 +133,11 @@ class Archive:
 
         Errors: `KnowledgeUnavailable`.
         """
-        where = {
-            "platform": ref.channel.platform,
-            "workspace": ref.channel.workspace,
-            "channel": ref.channel.channel_id,
-        }
-        row = {**where, "id": ref.message_id, "emoji": storable(emoji), "delta": delta}
-        await self._database.execute(REACT, row)
+        await self._database.execute(REACT, {**_ref_columns(ref), "emoji": storable(emoji), "delta": delta})
+
+    async def knows(self, ref: MessageRef) -> bool:
+        """Whether a message, or its deletion, has been recorded. Errors: `KnowledgeUnavailable`."""
+        return bool(await self._database.fetch(KNOWN, _ref_columns(ref)))
 
     async def _record(self, connection: Connection, changes: Sequence[Change]) -> Recorded:
         channels = await channel_pks(connection, (_ref(change).channel for change in changes))
@@ -165,6 +175,8 @@ class Archive:
             (pks[m.ref.channel], m.ref.message_id): term_ids(labelled_line(_name(m, people), m.text)) for m in messages
         }
         rows = await (await connection.execute(UPSERT, _columns(messages, pks, people, terms))).fetchall()
+        if listed := [m for m in messages if m.version.event_ts == 0]:
+            await connection.execute(RECOUNT, _reaction_columns(listed, pks))
         by_key = {(pks[m.ref.channel], m.ref.message_id): m for m in messages}
         roots: list[_Key] = []
         for channel_pk, message_id, fresh in rows:
@@ -251,15 +263,25 @@ def _key_columns(keys: Sequence[_Key]) -> dict[str, object]:
     return {"channels": [key[0] for key in keys], "ids": [key[1] for key in keys]}
 
 
+def _ref_columns(ref: MessageRef) -> dict[str, object]:
+    channel = ref.channel
+    where = {"platform": channel.platform, "workspace": channel.workspace, "channel": channel.channel_id}
+    return {**where, "id": ref.message_id}
+
+
+def _reaction_columns(messages: Sequence[SourceMessage], pks: dict[ChannelRef, int]) -> dict[str, object]:
+    keys = [(pks[m.ref.channel], m.ref.message_id) for m in messages]
+    return {**_key_columns(keys), "reactions": [Jsonb(dict(m.reactions)) for m in messages]}
+
+
 def _columns(
     messages: Sequence[SourceMessage],
     pks: dict[ChannelRef, int],
     people: dict[PersonRef, tuple[int, str, bool]],
     terms: dict[_Key, list[int]],
 ) -> dict[str, object]:
-    keys = [(pks[m.ref.channel], m.ref.message_id) for m in messages]
     return {
-        **_key_columns(keys),
+        **_reaction_columns(messages, pks),
         "edited": [m.version.edited_ts for m in messages],
         "event": [m.version.event_ts for m in messages],
         "bodies": [storable(m.text) for m in messages],
@@ -269,6 +291,5 @@ def _columns(
         "posted": [m.posted_at for m in messages],
         "seqs": [m.seq for m in messages],
         "links": [m.permalink for m in messages],
-        "reactions": [Jsonb(dict(m.reactions)) for m in messages],
-        "terms": ["{" + ",".join(map(str, terms[key])) + "}" for key in keys],
+        "terms": ["{" + ",".join(map(str, terms[pks[m.ref.channel], m.ref.message_id])) + "}" for m in messages],
     }

@@ -1,7 +1,7 @@
 """Reading the index: the two searches, each with its scope in the statement, and the lines of what they found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pgvector import HalfVector
@@ -71,6 +71,12 @@ STILL_TRUE = """
 SELECT k.message_pk || ':' || k.rev FROM unnest(%(messages)s::bigint[], %(revs)s::integer[]) AS k (message_pk, rev)
 JOIN message m USING (message_pk, rev) JOIN channel c USING (channel_pk)
 WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
+  AND c.hidden_at IS NULL"""
+
+STORED = """
+SELECT m.message_id, m.message_pk, m.rev, m.channel_pk FROM message m JOIN channel c USING (channel_pk)
+WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)
+  AND m.message_id = ANY(%(messages)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
   AND c.hidden_at IS NULL"""
 
 
@@ -158,6 +164,29 @@ class Index:
             line = Line(pk, rev, ref, channel, name, author, text or "", posted, link or "")
             found.setdefault(unit, []).append(line)
         return found
+
+    async def stored(self, scope: Sequence[int], lines: Sequence[Line]) -> tuple[Line, ...]:
+        """Lines of one channel, as the platform gave them, with the keys of those messages that are kept and in scope.
+
+        A deletion of such a message reaches whatever was made of its line.
+        """
+        if not lines:
+            return ()
+        channel = lines[0].ref.channel
+        row = {
+            "platform": channel.platform,
+            "workspace": channel.workspace,
+            "id": channel.channel_id,
+            "messages": [line.ref.message_id for line in lines],
+            "scope": list(scope),
+        }
+        found = {message_id: keys for message_id, *keys in await self._database.fetch(STORED, row)}
+        return tuple(
+            replace(line, message_pk=keys[0], rev=keys[1], channel_pk=keys[2])
+            if (keys := found.get(line.ref.message_id))
+            else line
+            for line in lines
+        )
 
     async def still_true(self, scope: Sequence[int], keys: Sequence[str]) -> set[str]:
         """Which of these messages ("message_pk:rev") are unchanged, undeleted and in scope: asked again before use."""

@@ -63,6 +63,12 @@ FROM job j LEFT JOIN channel c USING (channel_pk)"""
 JOBS = _JOB + " ORDER BY j.job_pk DESC LIMIT 20"
 JOB = _JOB + " WHERE j.job_pk = %(job)s"
 
+COMPARED = """
+SELECT greatest(w.connected_at, (
+    SELECT max(j.created_at) FROM job j JOIN channel c USING (channel_pk)
+    WHERE j.kind = 'reconcile' AND j.since IS NULL AND (c.platform, c.workspace) = (w.platform, w.workspace)))
+FROM workspace w WHERE (w.platform, w.workspace) = (%(platform)s, %(workspace)s)"""
+
 CHANNELS = """
 SELECT c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.live_count,
        (SELECT count(*) FROM unit u WHERE u.channel_pk = c.channel_pk),
@@ -177,6 +183,11 @@ class Jobs:
             await connection.execute(RELEASE, row)
             await connection.execute(DROP_MISSING, row)
             return True
+
+    async def compared(self, platform: str, workspace: str) -> datetime | None:
+        """When a workspace's whole past was last ordered to be compared, or it was connected. None: it never was."""
+        rows = await self._database.fetch(COMPARED, {"platform": platform, "workspace": workspace})
+        return rows[0][0] if rows else None
 
     async def jobs(self) -> list[Job]:
         """The latest orders, newest first."""

@@ -172,9 +172,10 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """A channel that the bot may read no longer, or that was archived: closed at once, erased a day later."""
+    """A channel that the bot may read no longer: closed at once, erased a day later. An archived one is only closed."""
 
     channel: ChannelRef
+    archived: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ UPDATE channel c SET removed_at = NULL, hidden_at = NULL, joined_at = now()
 FROM workspace w WHERE (w.platform, w.workspace) = (c.platform, c.workspace) AND c.removed_at IS NOT NULL
 AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 HIDE = """
-UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL
+UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL,
+    archived = archived OR %(archived)s
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 RENAME = """
 UPDATE channel SET name = %(name)s WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
@@ -46,7 +47,7 @@ WHERE (platform, workspace) = (%(platform)s, %(workspace)s) AND joined_at IS NOT
 ORDER BY (SELECT max(posted_at) FROM message m WHERE m.channel_pk = channel.channel_pk) DESC NULLS LAST"""
 HIDDEN_LONG = """
 SELECT platform, workspace, channel_id FROM channel
-WHERE hidden_at < now() - make_interval(hours => %(hours)s) AND removed_at IS NULL"""
+WHERE hidden_at < now() - make_interval(hours => %(hours)s) AND removed_at IS NULL AND NOT archived"""
 LATEST = """
 SELECT max(m.posted_at) FROM message m JOIN channel c USING (channel_pk)
 WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
@@ -90,9 +91,9 @@ class Presence:
         """Takes back that a channel of a connected workspace was forgotten on order. False: it was not."""
         return await self._database.execute(REOPEN, _row(channel)) == 1
 
-    async def hide(self, channel: ChannelRef) -> None:
+    async def hide(self, channel: ChannelRef, *, archived: bool = False) -> None:
         """Closes a channel to every answer at once."""
-        await self._database.execute(HIDE, _row(channel))
+        await self._database.execute(HIDE, {**_row(channel), "archived": archived})
 
     async def rename(self, channel: ChannelRef, name: str) -> None:
         """A channel has another name."""
@@ -105,7 +106,7 @@ class Presence:
             await connection.execute(RENUMBER_CONFIG, row)
             moved = await connection.execute(RENUMBER, row)
             if moved.rowcount == 0:
-                await connection.execute(HIDE, row)
+                await connection.execute(HIDE, {**row, "archived": False})
 
     async def joined(self, platform: str, workspace: str) -> list[JoinedChannel]:
         """The channels that are kept in step, the liveliest first."""
@@ -113,7 +114,7 @@ class Presence:
         return [JoinedChannel(ChannelRef(*row[:3]), row[3], Visibility(row[4])) for row in rows]
 
     async def hidden_for(self, hours: int) -> Sequence[ChannelRef]:
-        """Channels that have been closed for so long."""
+        """Channels that have been closed for so long, and not because they were archived."""
         return [ChannelRef(*row) for row in await self._database.fetch(HIDDEN_LONG, {"hours": hours})]
 
     async def latest(self, channel: ChannelRef) -> datetime | None:

@@ -18,6 +18,10 @@ TEMPLATE = "threadlore_template"
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="load and fault runs in full size, as `make soak` runs them")
+
+
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch, tmp_path_factory) -> None:
     """A developer's own settings must not reach a test."""

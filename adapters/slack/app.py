@@ -1,7 +1,7 @@
 """Slack as the application runs it: every configured workspace connected, caught up, kept in step."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ OVERLAP = timedelta(minutes=2)
 # After a real absence, edits and deletions of older messages are looked for too; beyond this, once a day.
 ABSENCE = timedelta(minutes=2)
 LOOK_BACK = timedelta(days=30)
-DAY_SECONDS = 24 * 3600.0
+COMPARED_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +180,15 @@ class SlackAdapter:
 
     async def _run_one(self, connected: Connected) -> None:
         workspace = connected.workspace
-        work = [self._keep_up(connected), self._sweep(connected)]
+        work = [self._sweep(connected)]
         if self._mode == "socket":
             connection = Connection(
                 connected.app, workspace, self._sockets, lambda: connected.listeners.received, connected.gap.set
             )
-            work.append(connection.run())
+            work += [connection.run(), self._keep_up(connected, lambda: connection.is_open)]
         else:
             connected.gap.set()
+            work.append(self._keep_up(connected, lambda: True))
         tasks = [asyncio.create_task(one) for one in (*work, _until(connected.ended))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -200,18 +201,23 @@ class SlackAdapter:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _keep_up(self, connected: Connected) -> None:
+    async def _keep_up(self, connected: Connected, is_open: Callable[[], bool]) -> None:
         """After each opening of a socket: what came while none was open is read. Meanwhile, until when all was seen."""
         workspace = connected.workspace
         team_id, upkeep = workspace.identity.team_id, workspace.desk.upkeep
         until = await upkeep.connect(PLATFORM, team_id, workspace.name)
+        was_open = False
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(connected.gap.wait(), SEEN_SECONDS)
+            # Open twice in a row: a socket that has just been opened again has not said so yet.
+            is_heard, was_open = was_open and is_open(), is_open()
             try:
                 if connected.gap.is_set():
                     connected.gap.clear()
                     await self._catch_up(connected, until)
+                elif not is_heard:
+                    continue
                 await upkeep.seen(PLATFORM, team_id)
                 until = datetime.now(UTC)
             except KnowledgeError as error:
@@ -222,30 +228,38 @@ class SlackAdapter:
     async def _catch_up(self, connected: Connected, until: datetime | None) -> None:
         """Reads anew who and what there is, then every channel back to when its events were last received."""
         workspace = connected.workspace
-        for channel in await workspace.directory.sync():
-            await enter(workspace, channel, invited=False)
+        await self._look_round(workspace)
         if until is None:
             return
-        away = datetime.now(UTC) - until
-        since = until - OVERLAP if away < ABSENCE else min(until - OVERLAP, datetime.now(UTC) - LOOK_BACK)
+        now = datetime.now(UTC)
+        since: datetime | None = until - OVERLAP
+        if now - until >= ABSENCE:
+            since = None if await self._is_comparison_due(workspace) else min(until - OVERLAP, now - LOOK_BACK)
         count = await workspace.desk.upkeep.reconcile(PLATFORM, workspace.identity.team_id, since)
         log.info("catching_up", adapter="slack", channels=count)
 
     async def _sweep(self, connected: Connected) -> None:
         """Every six hours everybody and every channel is read again; once a day every channel's whole past compared."""
         workspace = connected.workspace
-        compared = asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                await workspace.directory.sync()
+                await self._look_round(workspace)
                 for channel in await workspace.desk.upkeep.joined(PLATFORM, workspace.identity.team_id):
                     await workspace.desk.upkeep.observe([await workspace.directory.members(channel.ref)])
-                if asyncio.get_running_loop().time() - compared >= DAY_SECONDS:
-                    compared = asyncio.get_running_loop().time()
+                if await self._is_comparison_due(workspace):
                     await workspace.desk.upkeep.reconcile(PLATFORM, workspace.identity.team_id, None)
             except KnowledgeError as error:
                 log.warning("sweep_waits", adapter="slack", error=type(error).__name__)
+
+    async def _look_round(self, workspace: Workspace) -> None:
+        for channel in await workspace.directory.sync():
+            await enter(workspace, channel, invited=False)
+
+    async def _is_comparison_due(self, workspace: Workspace) -> bool:
+        """Whether replies in old threads, edits and deletions of long ago were last looked for a day ago."""
+        compared = await workspace.desk.upkeep.compared(PLATFORM, workspace.identity.team_id)
+        return compared is not None and datetime.now(UTC) - compared >= COMPARED_AFTER
 
     def _signed(self) -> list[tuple[str, AsyncApp]]:
         return [(one.workspace.options.signing_secret, one.app) for one in self._connected.values()]

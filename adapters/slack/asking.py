@@ -1,5 +1,6 @@
 """From what somebody wrote or pressed to a question at the desk, and what the answer needs to know of where it was."""
 
+import re
 from dataclasses import replace
 
 import structlog
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 MOST_BOT_TURNS = 3
 THREAD_LINES = 12
 LINE_CHARS = 600
+_EMOJI = re.compile(r":[\w'+-]{1,100}:")
 OFF = "I am switched off in this channel. An admin can switch me on with: /lore config bot on"
 ENOUGH = "I have answered three questions of bots in this thread and stop here. A person can go on asking."
 
@@ -47,7 +49,7 @@ async def on_said(workspace: Workspace, said: seen.Said) -> None:
     if not thread or thread == said.ts or not user or said.by_bot or user in workspace.directory.bots:
         return
     text = spoken_text(said.raw)
-    if addresses_others(text, workspace.identity) or not any(character.isalnum() for character in text):
+    if addresses_others(text, workspace.identity) or not _has_words(text):
         return
     channel = workspace.channel(said.channel_id)
     askers, _ = await workspace.desk.answers.askers_in(channel, thread)
@@ -80,21 +82,22 @@ async def on_direct_message(workspace: Workspace, asked: seen.DirectMessage) -> 
 async def question_of(workspace: Workspace, request: Request) -> Question:
     """The question as the answering chain wants it: readable, with what its thread just said, for its audience."""
     directory = workspace.directory
-    text = question_text(request.text, workspace.identity)
+    text = readable(question_text(request.text, workspace.identity), directory.names)
+    asked_in = MessageRef(request.channel, request.message_id)
     lines = await _thread_lines(workspace, request)
-    if not text and lines:
-        # A bare mention in a thread asks about the thread.
-        text = lines[0].text
+    if lines and not _has_words(text):
+        # A bare mention in a thread asks about the thread: what began it is the question.
+        text, asked_in, lines = lines[0].text, lines[0].ref, lines[1:]
     config = await workspace.desk.upkeep.config(request.channel)
     return Question(
         question_id=request.answer_id,
-        text=readable(text, directory.names),
+        text=text,
         audience=Audience(person=request.asker) if request.private else Audience(channel=request.channel),
         asker=request.asker,
         conversation=f"slack:{request.channel.channel_id}:{request.thread_id or request.message_id}",
         thread=lines,
         language="" if config.language == "auto" else config.language,
-        asked_in=MessageRef(request.channel, request.message_id),
+        asked_in=asked_in,
     )
 
 
@@ -127,6 +130,10 @@ async def _bot_may_ask(workspace: Workspace, request: Request) -> bool:
     if by_bots == MOST_BOT_TURNS:
         await workspace.desk.answers.ask(replace(request, task=Task.REFUSAL, text=ENOUGH))
     return False
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in _EMOJI.sub("", text))
 
 
 async def _described(workspace: Workspace, channel_id: str) -> Channel | None:

@@ -55,7 +55,8 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether a socket is open, as far as it says itself."""
-        return any(handler.client.current_session is not None for handler in self._handlers)
+        sessions = (handler.client.current_session for handler in self._handlers)
+        return any(session is not None and not session.closed for session in sessions)
 
     async def run(self) -> None:
         """Keeps the sockets open until cancelled. Errors: `TokenRevoked` when Slack does not accept the app token."""

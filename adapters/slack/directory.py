@@ -85,7 +85,9 @@ class Directory:
                     found[channel.ref.channel_id] = channel
         for known in await self._upkeep.joined(PLATFORM, self._workspace):
             if known.ref.channel_id not in found:
-                await self._upkeep.observe([Hidden(known.ref)])
+                described = self._channels.get(known.ref.channel_id)
+                is_archived = described is not None and described[1].archived
+                await self._upkeep.observe([Hidden(known.ref, is_archived)])
                 log.info("channel_left", channel_id=known.ref.channel_id)
         return list(found.values())
 

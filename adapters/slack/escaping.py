@@ -25,7 +25,7 @@ _SIGN = re.compile(
     r"(?<!_)(?:(?<![^\W_])_++|_++(?![^\W_]))"
     r"|(?:[*~](?!(?<=\s.)\s)|`)+"
 )
-_LOOKALIKES = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+_LOOKALIKES = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "‵"})
 _MARK = re.compile(r"\[\d{1,3}\]")
 
 

@@ -1,6 +1,7 @@
 """What happens in the channels, handed on: messages, edits, deletions, members, names."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -9,6 +10,7 @@ from adapters.safety import Unusable
 from adapters.slack import seen
 from adapters.slack.calls import SlackRefused
 from adapters.slack.files import with_files
+from adapters.slack.history import moment
 from adapters.slack.mentions import mentioned
 from adapters.slack.notices import joined_notice
 from adapters.slack.workspace import Workspace
@@ -30,6 +32,9 @@ from knowledge.messages import (
 
 log = structlog.get_logger()
 
+# A reaction to a younger message than this, which is not known, waits for it.
+ARRIVES_WITHIN = timedelta(seconds=20)
+
 
 async def learn(workspace: Workspace, happened: seen.Seen) -> None:
     """Takes in one event. Errors: `KnowledgeUnavailable` and `SourceUnavailable`: the event is tried again."""
@@ -39,12 +44,21 @@ async def learn(workspace: Workspace, happened: seen.Seen) -> None:
             await _on_said(workspace, happened)
         case seen.Removed(channel_id, ts, channel_type) if channel_type not in {"im", "mpim"}:
             await upkeep.observe([Deleted(MessageRef(workspace.channel(channel_id), ts))])
-        case seen.Reaction(channel_id, ts, emoji, _, delta):
-            await upkeep.observe([Reacted(MessageRef(workspace.channel(channel_id), ts), emoji, delta)])
+        case seen.Reaction():
+            await _on_reaction(workspace, happened)
         case seen.MemberIn() | seen.MemberOut() | seen.UserChanged():
             await _on_people(workspace, happened)
         case _:
             await _on_channel(workspace, happened)
+
+
+async def _on_reaction(workspace: Workspace, happened: seen.Reaction) -> None:
+    """Counted where its message is kept. Events come in any order: a new message may still be on its way."""
+    message = MessageRef(workspace.channel(happened.channel_id), happened.ts)
+    is_new = datetime.now(UTC) - moment(happened.ts) < ARRIVES_WITHIN
+    if is_new and not await workspace.desk.upkeep.knows(message):
+        raise SourceUnavailable("The message of this reaction has not arrived yet.")
+    await workspace.desk.upkeep.observe([Reacted(message, happened.emoji, happened.delta)])
 
 
 async def _on_people(workspace: Workspace, happened: seen.MemberIn | seen.MemberOut | seen.UserChanged) -> None:
@@ -67,8 +81,8 @@ async def _on_people(workspace: Workspace, happened: seen.MemberIn | seen.Member
 async def _on_channel(workspace: Workspace, happened: seen.Seen) -> None:
     upkeep = workspace.desk.upkeep
     match happened:
-        case seen.ChannelHidden(channel_id):
-            await _hide(workspace, channel_id)
+        case seen.ChannelHidden(channel_id, is_us):
+            await _hide(workspace, channel_id, archived=not is_us)
         case seen.ChannelDeleted(channel_id):
             await upkeep.observe([Gone(workspace.channel(channel_id))])
         case seen.MadePrivate(channel_id):
@@ -79,8 +93,8 @@ async def _on_channel(workspace: Workspace, happened: seen.Seen) -> None:
             await upkeep.observe([Renumbered(workspace.channel(old_id), new_id)])
 
 
-async def _hide(workspace: Workspace, channel_id: str) -> None:
-    await workspace.desk.upkeep.observe([Hidden(workspace.channel(channel_id))])
+async def _hide(workspace: Workspace, channel_id: str, *, archived: bool = False) -> None:
+    await workspace.desk.upkeep.observe([Hidden(workspace.channel(channel_id), archived)])
     log.info("channel_hidden", channel_id=channel_id)
 
 
@@ -152,7 +166,7 @@ async def _on_seen(workspace: Workspace, channel_id: str) -> None:
         await workspace.desk.upkeep.observe([Hidden(workspace.channel(channel_id))])
         return
     if channel.archived:
-        await _hide(workspace, channel_id)
+        await _hide(workspace, channel_id, archived=True)
     elif channel.visibility is not Visibility.DIRECT and workspace.directory.is_in(channel_id):
         await workspace.desk.upkeep.join(channel)
 

@@ -125,7 +125,7 @@ class _Page:
         if text.strip():
             self._write_bullet()
             self._space()
-            inside = powerless(text).rstrip("\n").replace("```", "ˋˋˋ")
+            inside = powerless(text).rstrip("\n").replace("```", "‵‵‵")
             self.lines += ["```", *entities(inside).split("\n"), "```"]
 
     def _begin_item(self) -> None:

@@ -23,7 +23,7 @@ class Message:
     is_final: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class FakePlatform:
     """Shared by all processes of a test, as the real one would be.
 
@@ -45,10 +45,7 @@ class FakePlatform:
     async def reply_to(self, request: Request, places: Sequence[str], *, resumed: bool) -> "FakeReply":
         await self._reach(request)
         self.calls[request.answer_id].append(("reply_to", resumed))
-        found = list(places)
-        if resumed and not found:
-            found = [place for place, message in self.messages.items() if message.answer_id == request.answer_id]
-        return FakeReply(self, request, found)
+        return FakeReply(self, request, list(places) or (self.find(request.answer_id) if resumed else []))
 
     async def question(self, request: Request) -> Question:
         await self._reach(request)
@@ -64,6 +61,10 @@ class FakePlatform:
     def shown(self, answer_id: str) -> list[str]:
         """The messages that everybody sees of one answer."""
         return [message.text for message in self.messages.values() if message.answer_id == answer_id]
+
+    def find(self, answer_id: str) -> list[str]:
+        """The places of one answer."""
+        return [place for place, message in self.messages.items() if message.answer_id == answer_id]
 
     def times(self, answer_id: str, call: str) -> int:
         return [name for name, _ in self.calls[answer_id]].count(call)
@@ -86,12 +87,16 @@ class FakePlatform:
 
 
 class FakeReply:
-    """One message, edited in place. Calls of one reply never come two at a time: that would be two placeholders."""
+    """One message, edited in place. It is posted once: when the id of a post was lost, it is looked for first.
+
+    Calls of one reply never come two at a time: that would be two placeholders.
+    """
 
     def __init__(self, platform: FakePlatform, request: Request, places: list[str]) -> None:
         self._platform = platform
         self._request = request
         self._places = places
+        self._is_unsure = False
         self._is_busy = False
 
     @property
@@ -117,9 +122,12 @@ class FakeReply:
         try:
             await self._platform._reach(self._request)
             self._platform.calls[self._request.answer_id].append((call, argument))
+            if self._is_unsure and not self._places:
+                self._places += self._platform.find(self._request.answer_id)
             if self._places:
                 self._platform.messages[self._places[0]].text = text
             else:
+                self._is_unsure = True
                 self._places.append(await self._platform.post(self._request.answer_id, text))
         finally:
             self._is_busy = False

@@ -145,6 +145,17 @@ async def test_who_must_wait_is_told_how_many_are_before_him(outbox, answerer, p
     assert told == [[0], [1, 0], [2, 1, 0]]
 
 
+async def test_no_place_is_shown_any_more_once_there_is_text(outbox, answerer, platform):
+    platform.post_seconds = 0.3  # the second is still being told its place when its turn has come
+    async with running(over(outbox, answerer, platform, slots=1).run()):
+        for number in (1, 2):
+            await outbox.open(request(number))
+        await settled(outbox)
+    told = [[name for name, _ in calls if name in {"waiting", "write"}] for calls in platform.calls.values()]
+    assert all(names == sorted(names) for names in told)
+    assert all(platform.times(answer_id, "waiting") == 1 for answer_id in platform.calls)
+
+
 async def test_the_place_of_the_placeholder_is_kept_while_the_answer_is_written(outbox, answering, answerer, platform):
     answerer.delay_seconds = 60
     async with running(answering.run()):
@@ -477,49 +488,52 @@ async def test_a_lease_is_kept_for_as_long_as_it_takes(database, platform):
     assert (sum(slow.generations.values()), sum(idle.generations.values())) == (1, 0)
 
 
-async def test_a_post_whose_id_was_lost_is_found_and_taken_over(outbox, answerer, answering, platform):
+async def test_a_post_whose_id_was_lost_is_found_and_taken_over_by_the_next_try(outbox, answering, platform):
     platform.lose_replies = 1
-    platform.is_down = False
-    reach = FakePlatform._reach
-    outage = []
+    outages = iter([True, True])
 
-    async def down_after_the_post(self, one):
-        if self.messages and not outage:
-            outage.append(1)
+    async def down_after_the_post(one):
+        if platform.messages and next(outages, False):
             raise SourceUnavailable("just now")
-        await reach(self, one)
+        await asyncio.sleep(0)
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(FakePlatform, "_reach", down_after_the_post)
-        async with running(answering.run()):
-            await outbox.open(request())
-            await settled(outbox)
-    assert len(platform.messages) == 1
-    assert platform.messages["1.0"].is_final
+    platform._reach = down_after_the_post
+    async with running(answering.run()):
+        await outbox.open(request())
+        await settled(outbox)
+    assert ("reply_to", True) in platform.calls[request().answer_id]
+    assert [message.is_final for message in platform.messages.values()] == [True]
 
 
-@pytest.mark.parametrize("trial", range(20))
-async def test_killed_right_after_a_post_whose_reply_was_dropped_there_is_one_visible_answer(
-    database, platform, answerer, trial
-):
-    platform.lose_replies = 1
+async def killed_after_a_dropped_reply(database, one, *, delay_seconds):
+    """A process dies right after a post whose reply was dropped, another goes on. Returns what everybody sees."""
+    platform = FakePlatform(lose_replies=1)
     outbox = Outbox(database, lease_seconds=60)
-    answering = over(outbox, answerer, platform)
-    answerer.delay_seconds = 0.001 * trial
+    answering = over(outbox, FakeAnswerer(delay_seconds=delay_seconds), platform)
     task = asyncio.create_task(answering.run())
-    await outbox.open(request())
+    await outbox.open(one)
     await until(lambda: platform.messages)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Answering, "_release", lambda *_: asyncio.sleep(0))  # killed: nobody gives anything back
-        for running_task in (task, *answering._pool._running):
-            running_task.cancel()
+        patched.setattr(answering._pool, "_release", lambda *_: asyncio.sleep(0))  # the dead give nothing back
+        task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-    await database.execute("UPDATE answer SET lease_until = now() - interval '1 s'")
+    await database.execute("UPDATE answer SET lease_until = now() - interval '1 s' WHERE state <> 'posted'")
     async with running(over(Outbox(database), FakeAnswerer(), platform).run()):
         await settled(outbox)
-    assert platform.shown(request().answer_id) == ["You asked: why did we drop Kafka?"]
-    assert PLACEHOLDER not in platform.shown(request().answer_id)
+    return platform.shown(one.answer_id)
+
+
+async def test_killed_after_a_post_whose_reply_was_dropped_there_is_one_visible_answer(database):
+    for trial in range(20):
+        shown = await killed_after_a_dropped_reply(database, request(trial), delay_seconds=0.001 * trial)
+        assert shown == ["You asked: why did we drop Kafka?"]
+
+
+async def test_posting_again_without_looking_would_be_caught(database, monkeypatch):
+    monkeypatch.setattr(FakePlatform, "find", lambda *_: [])
+    shown = await killed_after_a_dropped_reply(database, request(), delay_seconds=1)
+    assert shown == [PLACEHOLDER, "You asked: why did we drop Kafka?"]
 
 
 # ---- fairness -----------------------------------------------------------------------------------------------------

@@ -86,18 +86,21 @@ async def stopped(service):
 
 
 async def read_with_kills(database, reader, source, archive, chance):
-    """Each reader is cancelled soon after it got its first pages, most often while it writes one."""
-    for _ in range(15):
-        at_work, end = asyncio.Event(), len(source.calls) + chance.randint(1, 3)
+    """Each reader is cancelled some pages after its start, wherever it is by then."""
+    pace = 0.0
+    for _ in range(12):
+        at_work, began, end = asyncio.Event(), time.perf_counter(), len(source.calls) + chance.randint(2, 4)
 
-        async def on_page(call, page, at_work=at_work, end=end):
-            if len(source.calls) >= end:
+        async def on_page(call, page, at_work=at_work, began=began, end=end):
+            nonlocal pace
+            if len(source.calls) == end:
+                pace = (time.perf_counter() - began) / 3
                 at_work.set()
 
         source.on_page = on_page
         service = asyncio.create_task(reader(source, archive, lease_seconds=0.5).run())
         await at_work.wait()
-        await asyncio.wait([service], timeout=chance.uniform(0, 0.01))
+        await asyncio.wait([service], timeout=chance.uniform(0, 2 * pace))
         await stopped(service)
     source.on_page = None
     while await database.fetch("SELECT FROM job WHERE state = 'running'"):
@@ -111,7 +114,7 @@ async def test_no_message_is_lost_or_read_twice_wherever_readers_are_killed(
     database, jobs, reader, archive, survives, seed
 ):
     chance = random.Random(seed)
-    source = FakeHistory(*past(300, every=chance.randint(3, 9), replies=chance.randint(1, 5)))
+    source = FakeHistory(*past(400, every=chance.randint(3, 9), replies=chance.randint(1, 5)))
     source.page_size = chance.randint(2, 4)
     job_pk = await jobs.read(channel("general"), "backfill", since=None)
     await read_with_kills(database, reader, source, archive, chance)
@@ -119,9 +122,9 @@ async def test_no_message_is_lost_or_read_twice_wherever_readers_are_killed(
     assert job.state == "done"
     assert (await stored(database) == source.ids) == survives
     if survives:
-        assert job.seen == 300
+        assert job.seen == 400
         assert await database.fetch("SELECT max(rev), bool_and(fresh) FROM message") == [(1, True)]
-        assert await database.fetch("SELECT live_count FROM channel WHERE channel_id = 'general'") == [(300,)]
+        assert await database.fetch("SELECT live_count FROM channel WHERE channel_id = 'general'") == [(400,)]
 
 
 async def test_five_thousand_messages_take_seconds(database, jobs, reader):
@@ -404,7 +407,7 @@ async def test_a_late_reply_is_found_and_unchanged_threads_are_not_asked_for(dat
 
 
 async def test_a_thread_with_as_many_but_other_replies_is_read(database, jobs, reader):
-    source = FakeHistory(*past(12, every=6, replies=2))
+    source = FakeHistory(*past(14, every=6, replies=2))
     await jobs.read(channel("general"), "backfill", since=None)
     await reader(source).drain()
     source.delete("general-11-0")
@@ -415,7 +418,7 @@ async def test_a_thread_with_as_many_but_other_replies_is_read(database, jobs, r
 
 
 async def test_a_full_reading_asks_for_every_thread_and_embeds_everything_again(database, jobs, reader):
-    source = FakeHistory(*past(12, every=4, replies=1))
+    source = FakeHistory(*past(13, every=4, replies=1))
     await jobs.read(channel("general"), "backfill", since=None)
     await reader(source).drain()
     families = await database.fetch("SELECT family FROM dirty ORDER BY family")

@@ -137,13 +137,14 @@ def test_other_peoples_text_has_no_formats(text):
 @given(
     st.lists(
         st.sampled_from(
-            ["*", "**", "_", "~~", "\n", "\n\n", "\n> ", "\n- ", "\n# ", " ", "a", "b", "窑", ",", "\\", "`"]
+            ["*", "**", "_", "~~a~~", "\n", "\n\n", "\n> ", "\n- ", "\n# ", " ", "a", "b", "窑", ",", "\\", "`a`"]
         )
     ).map("".join)
 )
 def test_no_letter_is_lost_or_moved(text):
+    # Letters behind a fence would be the name of a language, which Slack has no place for.
     def letters(any_text):
-        return [char for char in ENTITY.sub("", any_text) if char.isalpha() and char not in "ˋˍ"]
+        return [char for char in ENTITY.sub("", any_text) if char.isalpha() and char != "ˍ"]
 
     assert letters(mrkdwn(text)) == letters(text)
 
@@ -158,6 +159,7 @@ def test_any_answer_can_be_sent(answer, answer_id, buttons, sources):
 
 
 @settings(deadline=None, max_examples=40)
+@example("", "", (), ["*****<!here|x>@heree\u0301" * 300], None)
 @given(LONG_TEXTS, TEXTS, CITATIONS, st.lists(LONG_TEXTS), st.none() | st.integers())
 def test_everything_else_can_be_sent(text, short, citations, lines, place):
     for part in (

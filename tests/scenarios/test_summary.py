@@ -286,14 +286,16 @@ async def test_control_tokens_and_links_have_no_power(world):
             )
         ]
     )
-    world.with_model(lambda _: "- We drop Kafka, see https://evil.example/?k=2 <!channel> @everyone [5]")
+    world.with_model(
+        lambda _: "- We drop Kafka and move the orders to Postgres https://evil.example/?k=2 <!channel> [4]"
+    )
     answer, streamed = await world.summary()
+    assert "(link removed)" in answer.text
     world.with_small_model()
     quoted, _ = await world.summary()
     for text in (answer.text, streamed, quoted.text):
         assert "evil.example" not in text
         assert "<!channel>" not in text
-        assert "@everyone" not in text
     world.with_model(bullets)
     await world.summary()
     assert "<|im_end|>" not in world.chat.model.prompts[0]

@@ -11,6 +11,8 @@ from bot.web import web_server
 from bot.wiring import open_app
 from tests.fakes.models import WordEmbedding, first_source, scripted
 from tests.fakes.slack import FakeSlack
+from tests.proxy import fault_proxy
+from tests.scenarios.slack.talk import Tidepool
 
 
 @pytest.fixture
@@ -20,16 +22,29 @@ async def slack():
 
 
 @pytest.fixture
+async def tidepool(slack, bot):
+    """A workspace with people, a channel with a past, and a bot that a test starts."""
+    return Tidepool(slack, bot)
+
+
+@pytest.fixture
+async def proxy(database_url, tmp_path_factory):
+    """A door in front of the database. A bot goes through it with `database=proxy.url`."""
+    async with fault_proxy(database_url, tmp_path_factory.mktemp("door")) as opened:
+        yield opened
+
+
+@pytest.fixture
 def slack_settings(database_url, servers):
-    def settings(slack, **more):
+    def settings(slack, *, parallel=4, database=database_url, **more):
         workspace = {"bot_token": slack.bot_token, "app_token": slack.app_token, "signing_secret": slack.signing_secret}
         return Settings(
             _env_file=None,
-            database={"url": database_url},
+            database={"url": database},
             redis={"url": servers[1]},
             answer={"decline_below": 0.3, "warn_below": 0.5},
             slack={"api_url": slack.api_url, **workspace, **more},
-            model={"parallel": 4},
+            model={"parallel": parallel},
         )
 
     return settings

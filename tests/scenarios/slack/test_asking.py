@@ -1,29 +1,216 @@
-import asyncio
+"""Questions in channels on the fake Slack: who is answered, once, in its thread, however often Slack tells of it."""
+
+import re
+
+import pytest
+
+from tests.fakes.models import first_source
+from tests.scenarios.slack.talk import KAFKA, WHY_KAFKA, buttons, shown
 
 
-async def answered(slack, channel, viewer=None, count=1, timeout=10.0):
-    """The bot's finished messages: those with buttons or a sentence, no placeholder."""
+async def test_a_mention_is_answered_in_its_thread_with_mark_author_age_channel_and_link(tidepool):
+    slack = tidepool.slack
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        answer = await tidepool.answer(asked)
+    link = slack.permalink(tidepool.harvest, tidepool.decision)
+    assert f"{KAFKA} <{link}|[1]>" in answer.text
+    for part in ("`[1]` *tamarind*", "just now (", "#harvest", f"<{link}|open>", f"“{KAFKA}”"):
+        assert part in shown(answer), part
+    assert buttons(answer) == ["lore_helpful", "lore_unhelpful", "lore_sources", "lore_delete"]
+    assert answer.message["metadata"]["event_payload"]["answer_id"]
+    posts = [call for call in slack.calls_of("chat.postMessage") if call.args.get("thread_ts") == asked]
+    assert len(posts) == 1
+    assert {str(posts[0].args[name]).lower() for name in ("unfurl_links", "unfurl_media")} <= {"false", "0"}
 
-    def finished():
-        found = [
-            one
-            for one in slack.bot_messages(channel, viewer)
-            if "hourglass" not in one.text and " …" not in one.text[-3:]
-        ]
-        return found if len(found) >= count else None
 
-    return await slack.until(finished, timeout=timeout)
+async def test_a_question_in_a_private_channel_is_answered_there_from_what_stands_there(tidepool):
+    slack = tidepool.slack
+    cellar = slack.add_channel("cellar", private=True, members=[tidepool.quince, tidepool.sorrel])
+    slack.seed(cellar, [(tidepool.sorrel, "The cellar door code is 4711")])
+    async with tidepool.bot():
+        inside = tidepool.mention("what is the cellar door code?", where=cellar)
+        outside = tidepool.mention("what is the cellar door code?", who=tidepool.sorrel)
+        answer = await tidepool.answer(inside, where=cellar)
+        refused = await tidepool.answer(outside, viewer=tidepool.tamarind)
+    assert "4711" in answer.text
+    assert "#cellar" in shown(answer)
+    assert "4711" not in shown(refused)
+    assert "cellar" not in refused.text.partition("\n")[2]
+    leaked = [one for one in slack.visible_payloads() if "4711" in str(one.payload)]
+    assert all(one.audience <= {tidepool.quince, tidepool.sorrel} for one in leaked)
 
 
-async def test_a_mention_is_answered_in_its_thread_with_a_link_to_the_message(slack, bot):
-    quince, tamarind = slack.add_user("quince"), slack.add_user("tamarind")
-    harvest = slack.add_channel("harvest", members=[quince, tamarind])
-    slack.seed(harvest, [(tamarind, "Decision: we drop Kafka because it caused three outages this winter")])
-    async with bot() as app:
-        await slack.until(lambda: slack.bot_messages(harvest))
-        await asyncio.sleep(1.5)
-        ts = slack.post(harvest, quince, f"<@{slack.bot_user_id}> why did we drop Kafka?")
-        await asyncio.sleep(3)
-        for one in slack.transcript(harvest):
-            print(one)
-        print([(c.method, c.outcome) for c in slack.calls])
+@pytest.mark.parametrize("order", ["mention first", "message first", "mention only", "message only"])
+async def test_one_mention_is_one_question_whichever_events_tell_of_it(tidepool, order):
+    faults = tidepool.slack.faults
+    match order:
+        case "mention first":
+            faults.on_event("message", reorder=1, where=lambda event: "Kafka?" in event.get("text", ""))
+        case "mention only":
+            faults.on_event("message", drop=True, where=lambda event: "Kafka?" in event.get("text", ""))
+        case "message only":
+            faults.on_event("app_mention", drop=True)
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        answer = await tidepool.answer(asked)
+        assert len(tidepool.prompts) == 1
+    assert KAFKA in answer.text
+
+
+async def test_a_question_delivered_over_and_over_even_after_a_restart_is_answered_once(tidepool):
+    slack = tidepool.slack
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        first = await tidepool.answer(asked)
+        events = [one.event_id for one in slack.deliveries if "Kafka?" in one.event.get("text", "")]
+        for event_id in [*events, *events]:
+            slack.redeliver(event_id)
+        assert await tidepool.answers(asked) == [first]
+        assert len(tidepool.prompts) == 1
+    async with tidepool.bot():
+        for event_id in [*events, *events]:
+            slack.redeliver(event_id)
+        assert await tidepool.answers(asked) == [first]
+        assert tidepool.prompts == []
+    assert len(set(events)) == 2
+
+
+async def test_an_acknowledgement_that_is_lost_makes_no_second_answer(tidepool):
+    server = tidepool.slack.server
+    server.retry_delays = (0.0, 0.0, 0.0)
+    async with tidepool.bot():
+        server.ack_seconds = 0.0
+        asked = tidepool.mention(WHY_KAFKA)
+        told = [one for one in tidepool.slack.deliveries if "Kafka?" in one.event.get("text", "")]
+        await tidepool.slack.until(lambda: sum(one.attempts for one in told) == 4 * len(told), timeout=20)
+        server.ack_seconds = 3.0
+        await tidepool.answer(asked)
+        assert len(tidepool.prompts) == 1
+
+
+async def test_an_edited_question_is_not_answered_again_but_a_mention_that_an_edit_brings_is(tidepool):
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        await tidepool.answer(asked)
+        tidepool.slack.edit(tidepool.harvest, asked, f"<@{tidepool.slack.bot_user_id}> why did we drop Kafka at all?")
+        await tidepool.answer(asked)
+        forgot = tidepool.say("why did we drop Kafka, please?")
+        assert await tidepool.answers(forgot) == []
+        tidepool.slack.edit(tidepool.harvest, forgot, f"<@{tidepool.slack.bot_user_id}> why did we drop Kafka, please?")
+        await tidepool.answer(forgot)
+
+
+# ---- threads ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_asker_goes_on_in_the_thread_without_a_mention_and_the_bot_remembers(tidepool):
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        await tidepool.answer(asked)
+        tidepool.say("and who decided that?", asked)
+        first, second = await tidepool.answers(asked)
+        assert WHY_KAFKA in tidepool.prompts[1]
+        assert first.text in second.text or KAFKA in second.text
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker"),
+    [
+        ("<@{sorrel}> and who decided that?", "quince"),
+        ("<!here> and who decided that?", "quince"),
+        ("and who decided that?", "sorrel"),
+        (":thumbsup:!!", "quince"),
+    ],
+)
+async def test_words_in_the_thread_that_are_not_for_the_bot_are_left_alone(tidepool, text, speaker):
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        answer = await tidepool.answer(asked)
+        tidepool.say(text.format(sorrel=tidepool.sorrel), asked, who=getattr(tidepool, speaker))
+        assert await tidepool.answers(asked) == [answer]
+
+
+async def test_in_a_strict_channel_each_question_wants_a_mention(tidepool):
+    async with tidepool.bot():
+        assert "threads: strict" in await tidepool.order("config threads strict")
+        asked = tidepool.mention(WHY_KAFKA)
+        answer = await tidepool.answer(asked)
+        tidepool.say("and who decided that?", asked)
+        assert await tidepool.answers(asked) == [answer]
+        tidepool.mention("and who decided that?", thread_ts=asked)
+        assert len(await tidepool.answers(asked)) == 2
+
+
+async def test_the_bot_stays_out_of_threads_where_nobody_asked_it(tidepool):
+    async with tidepool.bot():
+        root = tidepool.say("the press squeaks again", who=tidepool.tamarind)
+        tidepool.say("does it want oil?", root)
+        assert await tidepool.answers() == []
+        tidepool.mention(WHY_KAFKA, thread_ts=root)
+        assert KAFKA in (await tidepool.answer(root)).text
+
+
+async def test_a_bare_mention_in_a_thread_asks_about_the_thread(tidepool):
+    async with tidepool.bot():
+        root = tidepool.say("does anybody remember why we dropped Kafka?", who=tidepool.sorrel)
+        tidepool.mention("", thread_ts=root)
+        answer = await tidepool.answer(root)
+        assert KAFKA in answer.text
+        assert "Question: does anybody remember" in tidepool.prompts[0]
+
+
+async def test_a_bare_mention_outside_a_thread_and_one_with_an_image_only_are_asked_back(tidepool):
+    image = tidepool.slack.add_file("press.png", b"\x89PNG", user=tidepool.quince, mimetype="image/png")
+    async with tidepool.bot():
+        for asked in (tidepool.mention(""), tidepool.mention("", files=[image])):
+            answer = await tidepool.answer(asked)
+            assert "Please say more" in answer.text
+            assert "There was no question in that message" in answer.text
+        assert tidepool.prompts == []
+
+
+async def test_the_thread_itself_is_context_where_the_past_of_the_channel_cannot_be_read(tidepool):
+    slack = tidepool.slack
+    root, _ = slack.seed(
+        tidepool.harvest,
+        [
+            (tidepool.sorrel, "Where is the spare pump?", "1790000000.000100"),
+            (tidepool.tamarind, "The spare pump is behind the cider barrels", "1790000001.000100", "1790000000.000100"),
+        ],
+    )
+    slack.faults.on("conversations.history", status=500, times=None)
+    async with tidepool.bot(learned=False):
+        await slack.until(lambda: slack.bot_messages(tidepool.harvest), timeout=20)
+        tidepool.mention("so where is the spare pump?", thread_ts=root)
+        answer = await tidepool.answer(root)
+    assert "behind the cider barrels" in answer.text
+    assert "*tamarind*" in shown(answer)
+
+
+# ---- texts --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_question_of_forty_thousand_characters_is_refused_with_a_sentence(tidepool):
+    async with tidepool.bot():
+        answer = await tidepool.answer(tidepool.mention("why did we drop Kafka? " * 1740))
+        assert "too long for me to read" in answer.text
+        assert tidepool.prompts == []
+
+
+async def test_names_stand_for_mentions_and_nothing_the_bot_says_pings_anybody(tidepool):
+    slack = tidepool.slack
+    picker = slack.add_user("picker", bot=True)
+
+    def echo(prompt):
+        asked = prompt.partition("Question: ")[2].splitlines()[0]
+        return f"{first_source(prompt)} You asked: {asked} <@{tidepool.quince}> <!channel> @here <#{tidepool.harvest}>"
+
+    slack.seed(tidepool.harvest, [(tidepool.sorrel, "picker and tamarind told everyone why we drop Kafka")])
+    async with tidepool.bot(echo):
+        asked = tidepool.mention(f"why did <@{picker}> and <@{tidepool.tamarind}> drop Kafka, <!everyone>?")
+        await tidepool.answer(asked)
+        assert "Question: why did @picker and @tamarind drop Kafka" in tidepool.prompts[0]
+    said = [str(one.payload) for one in slack.visible_payloads()]
+    assert any("@picker" in text for text in said)
+    assert not [text for text in said if re.search(r"<[@!#]", text)]

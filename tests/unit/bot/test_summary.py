@@ -1,5 +1,6 @@
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,13 +76,21 @@ def test_the_first_message_of_a_long_thread_stands_out():
     assert 22 in chosen(remarks)
 
 
-def test_an_answer_is_told_before_an_open_question():
+def test_a_statement_is_told_before_a_question():
     remarks = [
-        remark(0, "where does the ferry to the harbour stop today?", who="quince", thread="9"),
-        remark(1, "the ferry to the harbour stops at the jetty today", who="juniper", thread="9"),
-        remark(2, "the ferry to the harbour stops at the anchor today", who="juniper", thread="8"),
+        remark(0, "does the ferry to the harbour stop at the jetty today?"),
+        remark(1, "the ferry to the harbour stops at the jetty today"),
     ]
     assert [line.message_pk for line in main_points(remarks, 1)] == [1]
+
+
+def test_what_answers_somebody_elses_question_stands_out():
+    asked = remark(0, "where does the ferry to the harbour stop today?", who="quince", thread="9")
+    other = remark(1, "the ferry to the harbour stops at the anchor today", who="medlar", thread="8")
+    answer = remark(2, "the ferry to the harbour stops at the jetty today", who="juniper", thread="9")
+    assert [line.message_pk for line in main_points([asked, other, answer], 1)] == [2]
+    own = remark(2, "the ferry to the harbour stops at the jetty today", who="quince", thread="9")
+    assert [line.message_pk for line in main_points([asked, other, own], 1)] == [1]
 
 
 def test_what_others_speak_of_is_told_before_a_pasted_log_of_the_same_length():
@@ -118,6 +127,13 @@ def test_points_come_from_all_over_the_time():
     assert len(told & set(range(60))) >= 2
 
 
+def test_where_there_is_room_for_all_a_good_morning_is_still_left_out():
+    remarks = [*talk(20), remark(20, "good morning", who="persimmon")]
+    told = chosen(remarks, most=80)
+    assert len(told) > 15
+    assert 20 not in told
+
+
 def test_what_was_said_twice_is_told_once():
     notice = "Decision: the harbour is closed for painting"
     remarks = [*talk(40), *(remark(n, notice) for n in range(40, 60))]
@@ -136,14 +152,10 @@ def test_a_single_message_is_its_own_main_point():
     assert chosen([remark(1, "渡轮今天停在码头")]) == {1}
 
 
-def test_undated_talk_is_spread_over_its_order():
-    remarks = talk()
-    undated = [
-        Remark(Line(r.line.message_pk, 1, r.line.ref, 1, "general", r.line.author, r.line.text, None, ""), r.thread)
-        for r in remarks
-    ]
-    assert main_points(undated, 8)
-    assert max(chosen(undated)) - min(chosen(undated)) > 30
+def test_undated_talk_is_spread_over_its_order_as_dated_talk_is_over_its_time():
+    dated = talk()
+    undated = [replace(remark, line=replace(remark.line, posted_at=None)) for remark in dated]
+    assert chosen(undated) == chosen(dated)
 
 
 def test_lines_come_back_in_the_order_of_talk():

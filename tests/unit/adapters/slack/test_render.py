@@ -275,13 +275,13 @@ def test_nothing_so_far_and_no_mark_is_still_a_message():
 
 def test_an_error_looks_like_no_answer():
     (part,) = checked([error_message(HOSTILE)])
-    assert part.text == ":x: &lt;!channel&gt; ∗x∗ ˋyˋ here &amp; |\nˍzˍ"
+    assert part.text == ":x: &lt;!channel&gt; ∗x∗ ‵y‵ here &amp; |\nˍzˍ"
     checked([error_message(""), error_message("&" * 9_000)])
 
 
 def test_a_notice_is_plain_lines():
     (part,) = checked([notice(["Indexed: 12", HOSTILE, "", "  kiln_ops"])])
-    assert part.text == "Indexed: 12\n&lt;!channel&gt; ∗x∗ ˋyˋ here &amp; |\nˍzˍ\n\n  kiln_ops"
+    assert part.text == "Indexed: 12\n&lt;!channel&gt; ∗x∗ ‵y‵ here &amp; |\nˍzˍ\n\n  kiln_ops"
     checked([notice([]), notice(["", " "])])
 
 
@@ -297,7 +297,7 @@ def test_sources_in_full():
     where = f"*Quince* · 3 weeks ago (2026-03-02) · #kiln · <{SHOWN_LINK}|open>"
     assert said(part) == [
         f"`[1]` {where}\n> We fire at ∗night∗.\n> It is &lt;cheaper&gt;.",
-        f"`[2]` {where}\n> &lt;!channel&gt; ∗x∗ ˋyˋ here &amp; |\n> ˍzˍ",
+        f"`[2]` {where}\n> &lt;!channel&gt; ∗x∗ ‵y‵ here &amp; |\n> ˍzˍ",
     ]
     checked([sources_detail((), NOW)])
 

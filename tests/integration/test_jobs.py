@@ -1,0 +1,157 @@
+"""Orders, on a real PostgreSQL."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.backfill import Backfill
+from knowledge.embeddings import ModelEmbeddings
+from knowledge.forget import Eraser
+from knowledge.indexer import Indexer
+from knowledge.jobs import Jobs
+from knowledge.reading import Readings
+from tests.fakes.history import FakeHistory
+from tests.talk import START, channel, described, said
+
+GENERAL = channel("general")
+
+
+class NoEmbedding:
+    name = "none"
+    dimension = 3
+
+    async def embed_passages(self, texts):
+        return [[1.0, 0.0, 0.0] for _ in texts]
+
+    async def embed_query(self, text):
+        return [1.0, 0.0, 0.0]
+
+
+@pytest.fixture
+async def jobs(database):
+    await Access(database).record_channels([described("general"), described("random")])
+    return Jobs(database)
+
+
+@pytest.mark.parametrize("closing", ["hidden_at", "removed_at"])
+async def test_a_closed_or_unknown_channel_is_not_read(database, jobs, closing):
+    await database.execute(f"UPDATE channel SET {closing} = now() WHERE name = 'general'")
+    assert await jobs.read(GENERAL, "backfill", since=None) is None
+    assert await jobs.read(channel("nowhere"), "backfill", since=None) is None
+    assert await jobs.jobs() == []
+
+
+async def test_an_order_that_is_running_already_is_not_doubled(jobs):
+    first = await jobs.read(GENERAL, "reconcile", since=START)
+    assert await jobs.read(GENERAL, "reconcile", since=START) == first
+    assert await jobs.read(GENERAL, "reconcile", since=START + timedelta(days=1)) == first
+    assert (await jobs.job(first)).since == START
+    assert await jobs.read(GENERAL, "backfill", since=START) != first
+    assert await jobs.read(channel("random"), "reconcile", since=START) != first
+
+
+async def test_two_orders_at_once_are_one_job(jobs):
+    orders = [jobs.read(GENERAL, "backfill", since=None) for _ in range(4)]
+    assert len(set(await asyncio.gather(*orders))) == 1
+
+
+async def test_after_its_end_the_same_order_is_a_new_job(jobs):
+    first = await jobs.read(GENERAL, "backfill", since=None)
+    await jobs.cancel(first)
+    assert await jobs.read(GENERAL, "backfill", since=None) != first
+
+
+@pytest.mark.parametrize(
+    ("since", "widened"), [(START, START), (None, None), (START + timedelta(days=40), START + timedelta(days=30))]
+)
+async def test_an_order_that_goes_farther_back_widens_the_running_one(jobs, since, widened):
+    first = await jobs.read(GENERAL, "backfill", since=START + timedelta(days=30))
+    assert await jobs.read(GENERAL, "backfill", since=since) == first
+    assert (await jobs.job(first)).since == widened
+
+
+async def test_a_widened_reading_begins_anew_and_its_old_reader_stops(database, jobs):
+    old, new = [
+        [said(f"{when}-{n}", "words", minute=at + n) for n in range(9)] for when, at in (("old", 0), ("new", 5000))
+    ]
+    source = FakeHistory(*old, *new)
+
+    async def widen(call, page):
+        if len(source.calls) == 2:
+            assert await jobs.read(GENERAL, "backfill", since=None) == first
+
+    source.on_page = widen
+    first = await jobs.read(GENERAL, "backfill", since=START + timedelta(minutes=5000))
+    await Backfill(database, Archive(database), {"test": source}).drain()
+    job = await jobs.job(first)
+    assert (job.state, job.seen, job.since) == ("done", 18, None)
+    assert len(source.calls) == 2 + 6
+    assert await database.fetch("SELECT count(*) FROM message") == [(18,)]
+
+
+async def test_a_full_order_makes_the_running_one_full(database, jobs):
+    first = await jobs.read(GENERAL, "backfill", since=START)
+    assert await jobs.read(GENERAL, "backfill", since=START, full=True) == first
+    assert await jobs.read(GENERAL, "backfill", since=None) == first
+    assert await database.fetch("SELECT full_rebuild, since FROM job") == [(True, None)]
+
+
+async def test_where_to_report_is_kept_and_a_later_order_may_move_it(database, jobs):
+    await jobs.read(GENERAL, "backfill", since=None, report="here")
+    await jobs.read(GENERAL, "backfill", since=None)
+    assert await database.fetch("SELECT report FROM job") == [("here",)]
+    await jobs.read(GENERAL, "backfill", since=None, report="there")
+    assert await database.fetch("SELECT report FROM job") == [("there",)]
+
+
+async def test_status_shows_how_far_a_reading_is(database, jobs):
+    source = FakeHistory(*[said(f"m{n}", "words", minute=n) for n in range(7)])
+    source.note = "One request a minute."
+    shown = []
+
+    async def look(call, page):
+        shown.append((await jobs.jobs())[0])
+
+    source.on_page = look
+    job_pk = await jobs.read(GENERAL, "backfill", since=START)
+    await Backfill(database, Archive(database), {"test": source}).drain()
+    assert [job.seen for job in shown] == [0, 3, 6]
+    (job,) = await jobs.jobs()
+    assert job == await jobs.job(job_pk)
+    assert (job.kind, job.channel, job.state, job.seen, job.gone) == ("backfill", "general", "done", 7, 0)
+    assert (job.note, job.since, job.total, job.left) == ("One request a minute.", START, 0, 0)
+    assert job.finished_at is not None
+    assert await jobs.job(job_pk + 1) is None
+
+
+async def test_the_indexer_does_not_end_readings(database, jobs):
+    job_pk = await jobs.read(GENERAL, "backfill", since=None)
+    await Indexer(database, ModelEmbeddings(NoEmbedding())).drain()
+    assert (await jobs.job(job_pk)).state == "running"
+
+
+async def test_a_forgotten_channel_is_read_no_further(database, jobs):
+    archive = Archive(database)
+    source = FakeHistory(*[said(f"m{n}", "words", minute=n) for n in range(7)])
+
+    async def forget(call, page):
+        if len(source.calls) == 2:
+            await Eraser(database, archive).channel(GENERAL)
+
+    source.on_page = forget
+    job_pk = await jobs.read(GENERAL, "backfill", since=None)
+    await Backfill(database, archive, {"test": source}).drain()
+    assert await database.fetch("SELECT * FROM message") == []
+    await database.execute("UPDATE job SET lease_until = '-infinity'")
+    assert await Readings(database, lease_seconds=60).claim(["test"]) is None
+    assert (await jobs.job(job_pk)).state == "cancelled"
+
+
+async def test_one_job_is_claimed_once_by_many(database, jobs):
+    await jobs.read(GENERAL, "backfill", since=None)
+    readings = Readings(database, lease_seconds=60)
+    claimed = await asyncio.gather(*(readings.claim(["test"]) for _ in range(4)))
+    assert sum(one is not None for one in claimed) == 1

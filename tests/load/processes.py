@@ -1,0 +1,68 @@
+"""Bots as processes of their own, on the fake Slack of the test."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def environment(slack, database_url, redis_url, **more):
+    """What a bot process needs to find everything; nothing else of ours."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
+    return kept | {
+        "THREADLORE_DATABASE__URL": database_url,
+        "THREADLORE_REDIS__URL": redis_url,
+        "THREADLORE_SLACK__API_URL": slack.api_url,
+        "THREADLORE_SLACK__BOT_TOKEN": slack.bot_token,
+        "THREADLORE_SLACK__APP_TOKEN": slack.app_token,
+        "THREADLORE_MODEL__PARALLEL": "4",
+        "THREADLORE_ANSWER__DECLINE_BELOW": "0.2",
+        "PYTHONPATH": REPOSITORY,
+    } | more
+
+
+class BotProcess:
+    """One bot. `kill` ends it as a crash does."""
+
+    def __init__(self, process):
+        self._process = process
+
+    def kill(self):
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    async def stop(self):
+        if self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), 30)
+            except TimeoutError:
+                self.kill()
+        await self._process.wait()
+
+
+async def start_bot(cwd, settings, counter, *, delay=0.0, module="tests.load.bot_process"):
+    """A bot that has said it is ready."""
+    with (cwd / "bot.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, str(counter), str(delay),
+            cwd=cwd, env=settings, stdout=asyncio.subprocess.PIPE, stderr=log,
+        )  # fmt: skip
+    line = await asyncio.wait_for(process.stdout.readline(), 90)
+    assert line == b"ready\n", (cwd / "bot.log").read_text()[-2000:]
+    return BotProcess(process)
+
+
+@asynccontextmanager
+async def bots(count, cwd, settings, counter, **more):
+    started = []
+    try:
+        for _ in range(count):
+            started.append(await start_bot(cwd, settings, counter, **more))
+        yield started
+    finally:
+        for one in started:
+            await one.stop()

@@ -1,0 +1,271 @@
+"""What is written becomes searchable, changes and goes, while the bot listens and while it is away."""
+
+import time
+
+import pytest
+
+from adapters.slack import app as slack_app
+from bot import learning
+from tests.scenarios.slack.scene import (
+    ask,
+    caught_up,
+    eventually,
+    kept,
+    last_seen,
+    message,
+    order,
+    quiet,
+    rows,
+    running,
+    texts,
+)
+
+REMOVED = "This answer was removed"
+NOTICE = "Hello, I am a bot"
+
+
+@pytest.fixture
+def people(slack):
+    return slack.add_user("quince"), slack.add_user("tamarind")
+
+
+@pytest.fixture
+def harvest(slack, people):
+    return slack.add_channel("harvest", members=people)
+
+
+def ago(days=0.0, **more):
+    """A message time so long ago."""
+    seconds = days * 86400 + more.get("seconds", 0)
+    return f"{time.time() - seconds:.6f}"
+
+
+# ---- live ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_found_by_its_words_at_once_an_edit_replaces_it_and_a_deletion_takes_it_back(
+    slack, bot, people, harvest
+):
+    quince, tamarind = people
+    question = "when does the cider press come back from repair?"
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The cider press comes back from repair on Thursday")
+        assert "Thursday" in await ask(app, slack, quince, harvest, question)
+
+        slack.edit(harvest, ts, "The cider press comes back from repair on Saturday")
+        await quiet(app, slack)
+        assert [table for table in await kept(app, "Thursday") if ":" not in table] == []
+        asked = slack.clock.ts()
+        answer = await ask(app, slack, quince, harvest, question)
+        assert "Saturday" in answer
+        assert "Thursday" not in answer
+        follow_up = await ask(app, slack, quince, harvest, "and on which day exactly?", thread=thread_of(slack, asked))
+        assert "Saturday" in follow_up
+        assert any("turns" in key for key in await kept(app, "Saturday"))
+
+        slack.delete(harvest, ts)
+        await quiet(app, slack)
+        assert await kept(app, "Saturday") == []
+        answers = [one.text for one in slack.bot_messages(harvest) if one.thread_ts]
+        assert len(answers) == 3
+        assert all(REMOVED in text for text in answers)
+        assert "did not find" in await ask(app, slack, quince, harvest, question)
+
+
+def thread_of(slack, after):
+    """The thread that began after a moment."""
+    return next(one.ts for channel in slack.channels for one in slack.transcript(channel) if one.ts > after)
+
+
+async def test_a_late_reply_to_an_old_thread_is_found(slack, bot, people, harvest):
+    quince, tamarind = people
+    (root,) = slack.seed(harvest, [(quince, "Which barrels do we keep for the vinegar?", ago(90))])
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The chestnut barrels from the lower cellar", thread_ts=root)
+        answer = await ask(app, slack, quince, harvest, "which chestnut barrels from which cellar?")
+        assert "lower cellar" in answer
+
+
+async def test_reactions_are_counted_whatever_the_skin_and_uncounted(slack, bot, people, harvest):
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "We plant two rows of medlar")
+        slack.react(harvest, ts, quince, "+1")
+        slack.react(harvest, ts, tamarind, "+1::skin-tone-4")
+        slack.react(harvest, ts, quince, "tada")
+        slack.react(harvest, ts, quince, "tada", removed=True)
+        await quiet(app, slack)
+        assert (await message(app, ts))[2] == {"+1": 2}
+
+
+async def test_a_renamed_channel_and_person_are_shown_by_their_new_names(slack, bot, people, harvest):
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The juice keeps for two weeks in the cold store")
+        await quiet(app, slack)
+        slack.rename_channel(harvest, "orchard-news")
+        slack.change_user(tamarind, name="sorbus")
+        answer = await ask(app, slack, quince, harvest, "how long does the juice keep in the cold store?")
+        assert "#orchard-news" in answer
+        assert "*sorbus*" in answer
+        assert "tamarind" not in answer
+
+
+async def test_a_change_that_changes_nothing_and_a_preview_leave_a_message_as_it_is(slack, bot, people, harvest):
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The map is at https://wiki.example/page")
+        slack.post(harvest, quince, "Thanks", thread_ts=ts)
+        await quiet(app, slack)
+        before = await rows(app, "SELECT * FROM message WHERE message_id = %(ts)s", ts=ts)
+        slack.recount(harvest, ts)
+        slack.unfurl(harvest, ts)
+        await quiet(app, slack)
+        assert await rows(app, "SELECT * FROM message WHERE message_id = %(ts)s", ts=ts) == before
+
+
+@pytest.mark.parametrize("late", [1, 2])
+async def test_whatever_order_events_come_in_the_last_word_counts(slack, bot, people, harvest, late):
+    _, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.faults.on_event("message", where=lambda event: not event.get("subtype"), times=None, reorder=late)
+        edited = slack.post(harvest, tamarind, "The gate code is medlar")
+        slack.edit(harvest, edited, "The gate code is on the notice board")
+        deleted = slack.post(harvest, tamarind, "The alarm code is damson")
+        slack.delete(harvest, deleted)
+        both = slack.post(harvest, tamarind, "The safe code is bullace")
+        slack.edit(harvest, both, "The safe code is sloe")
+        slack.delete(harvest, both)
+        await quiet(app, slack)
+        assert (await message(app, edited))[:2] == ("The gate code is on the notice board", False)
+        assert (await message(app, deleted))[:2] == (None, True)
+        assert (await message(app, both))[:2] == (None, True)
+        assert [await kept(app, word) for word in ("medlar", "damson", "bullace", "sloe")] == [[], [], [], []]
+
+
+async def test_an_event_that_comes_twice_is_handled_once(slack, bot, people, harvest):
+    _, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.faults.on_event("message", times=None, duplicate=2)
+        slack.faults.on_event("reaction_added", times=None, duplicate=2)
+        ts = slack.post(harvest, tamarind, "We graft on Monday")
+        slack.react(harvest, ts, tamarind, "seedling")
+        await quiet(app, slack)
+        assert (await message(app, ts))[2] == {"seedling": 1}
+        assert await rows(app, "SELECT count(*) FROM message") == [(1,)]
+
+
+# ---- what is nobody's knowledge -----------------------------------------------------------------------------------
+
+
+async def test_questions_bots_and_private_talks_are_never_kept(slack, bot, people, harvest):
+    quince, tamarind = people
+    robot = slack.add_user("ticker", bot=True)
+    group = slack.add_channel("", mpim=True, members=people)
+    talk = slack.open_im(quince)
+    async with bot() as app:
+        await caught_up(app, slack)
+        mention = slack.post(harvest, quince, f"<@{slack.bot_user_id}> is the zephyr word safe?")
+        slack.edit(harvest, mention, f"<@{slack.bot_user_id}> is the zephyr phrase safe?")
+        slack.post(harvest, robot, "zephyr build passed")
+        slack.post(harvest, None, "zephyr hook", subtype="bot_message", bot_id="B00009999")
+        slack.post(group, tamarind, "zephyr in a group")
+        direct = slack.post(talk, quince, "zephyr in a direct talk")
+        slack.edit(group, slack.post(group, tamarind, "zephyr"), "zephyr again")
+        slack.delete(talk, direct)
+        await quiet(app, slack)
+        assert "message" not in await kept(app, "zephyr")
+        assert await rows(app, "SELECT body FROM message WHERE body <> ''") == []
+        assert await rows(app, "SELECT 1 FROM channel WHERE visibility = 'direct' OR channel_id LIKE 'D%%'") == []
+        assert group not in {channel_id for (channel_id,) in await rows(app, "SELECT channel_id FROM channel")}
+
+
+async def test_a_message_that_becomes_a_question_is_known_no_longer(slack, bot, people, harvest):
+    _, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The zephyr pump is broken")
+        await quiet(app, slack)
+        slack.edit(harvest, ts, f"<@{slack.bot_user_id}> is the zephyr pump broken?")
+        await quiet(app, slack)
+        assert "message" not in await kept(app, "zephyr")
+
+
+# ---- invited ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_invited_bot_says_so_once_and_learns_the_past_with_its_threads(slack, bot, people):
+    quince, tamarind = people
+    cellar = slack.add_channel("cellar", members=people, bot_in=False)
+    (root, *_) = slack.seed(cellar, [(quince, f"Talk number {n} about racks", ago(60 - n)) for n in range(30)])
+    slack.seed(cellar, [(tamarind, "The oak racks hold forty bottles each", ago(10), root)])
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert await rows(app, "SELECT 1 FROM message") == []
+        slack.join(cellar, slack.bot_user_id, inviter=quince)
+        await quiet(app, slack)
+        await caught_up(app, slack)
+        assert await rows(app, "SELECT count(*) FROM message") == [(31,)]
+        assert "forty bottles" in await ask(app, slack, quince, cellar, "how many bottles do the oak racks hold?")
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert sum(NOTICE in text for text in texts(slack, cellar)) == 1
+
+
+# ---- away ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_missed_while_away_is_made_good(slack, bot, people, harvest, database):
+    quince, tamarind = people
+    old, young = slack.seed(harvest, [(quince, "Who mends the ladder?", ago(90)), (quince, "Ladders?", ago(2))])
+    keep, edit, gone = slack.seed(
+        harvest,
+        [
+            (tamarind, "The kettle stays in the barn", ago(3)),
+            (tamarind, "The kettle is worth thirty", ago(2)),
+            (tamarind, "The kettle key is medlar", ago(1)),
+        ],
+    )
+    (reply,) = slack.seed(harvest, [(tamarind, "Medlar says she will", ago(1), young)])
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, quince, f"<@{slack.bot_user_id}> what is the kettle key?")
+        await quiet(app, slack)
+        assert any("medlar" in text for text in texts(slack, harvest))
+    posted = slack.post(harvest, tamarind, "The kettle was cleaned", ts=ago(seconds=600), silent=True)
+    late = slack.post(harvest, tamarind, "Juniper mended the ladder", thread_ts=old, silent=True)
+    young_reply = slack.post(harvest, tamarind, "Juniper has more ladders", thread_ts=young, silent=True)
+    slack.edit(harvest, edit, "The kettle is worth fifty", silent=True)
+    slack.delete(harvest, gone, silent=True)
+    slack.delete(harvest, reply, silent=True)
+    slack.rename_channel(harvest, "orchard-news", silent=True)
+    slack.change_user(tamarind, name="sorbus", silent=True)
+    await database.execute("UPDATE workspace SET seen_until = now() - interval '2 hours'")
+    await database.execute("UPDATE workspace SET connected_at = now() - interval '2 days'")
+    async with bot() as app:
+        await caught_up(app, slack)
+        await eventually(lambda: running(app, "reconcile"))
+        bodies = {ts: await message(app, ts) for ts in (keep, edit, gone, reply, posted, late, young_reply)}
+        assert {ts: found and found[0] for ts, found in bodies.items()} == {
+            keep: "The kettle stays in the barn",
+            edit: "The kettle is worth fifty",
+            gone: None,
+            reply: None,
+            posted: "The kettle was cleaned",
+            late: "Juniper mended the ladder",
+            young_reply: "Juniper has more ladders",
+        }
+        assert await kept(app, "medlar") == []
+        assert any(REMOVED in text for text in texts(slack, harvest))
+        answer = await ask(app, slack, quince, harvest, "what was the kettle worth?")
+        assert "fifty" in answer
+        assert "#orchard-news" in answer
+        assert "sorbus" in answer
+        assert sum(NOTICE in text for text in texts(slack, harvest)) == 1

@@ -6,7 +6,7 @@ UV ?= uv
 THREADLORE := $(BIN)/threadlore
 DATA ?=
 
-.PHONY: help setup demo test check lint fmt eval lock clean
+.PHONY: help setup demo test check lint fmt eval soak day lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,12 @@ fmt: ## put every file into the format, and mend what ruff can mend
 eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --data DIR"
 	@test -n "$(DATA)" || { echo 'Name the data sets: make eval DATA="--data DIR ..."' >&2; exit 2; }
 	$(THREADLORE) eval retrieval $(DATA)
+
+soak: setup ## load and fault runs in full size; hours, and prints what it measures
+	$(BIN)/python -m pytest tests/chaos tests/load --full --timeout 7200
+
+day: setup ## live the sample's day on a local Slack server; writes docs/slack-day.md and its picture
+	$(BIN)/python -m tests.load.write_day
 
 # Pinned, with hashes, for Linux and macOS and every Python from 3.11. A release must be a week old to enter.
 lock: ## write both lock files anew from pyproject.toml; needs uv

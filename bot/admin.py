@@ -9,6 +9,7 @@ from bot.conversation import Question
 from bot.inbox import PostgresInbox
 from bot.outbox import Outbox
 from bot.ports import Memory
+from bot.requests import conversation_of
 from bot.retraction import Retraction
 from knowledge.database import Database
 from knowledge.forget import Eraser, Forgotten
@@ -55,16 +56,17 @@ class Admin:
     configs: ChannelConfigs
     chat_model: str = ""
 
-    async def cancel(self, job_pk: int) -> bool:
-        """Stops an order. False: it is not running."""
-        return await Jobs(self.database).cancel(job_pk)
+    async def cancel(self, job_pk: int, platform: str | None = None, workspace: str | None = None) -> bool:
+        """Stops an order, of one workspace if given. False: it is not running there."""
+        jobs = Jobs(self.database)
+        return await jobs.job(job_pk, platform, workspace) is not None and await jobs.cancel(job_pk)
 
-    async def status(self) -> Status:
-        """Channels, jobs, the embedding model, and how much waits to be indexed."""
+    async def status(self, platform: str | None = None, workspace: str | None = None) -> Status:
+        """Channels and jobs, of one workspace if given; the embedding model, and how much waits to be indexed."""
         jobs = Jobs(self.database)
         return Status(
-            channels=tuple(await jobs.channels()),
-            jobs=tuple(await jobs.jobs()),
+            channels=tuple(await jobs.channels(platform, workspace)),
+            jobs=tuple(await jobs.jobs(platform, workspace)),
             model=await IndexModels(self.database).active(),
             waiting=await self.indexer.waiting(),
             asked=await self.outbox.waiting(),
@@ -97,29 +99,36 @@ class Admin:
         config = await self.configs.set(channel, key, value)
         if before.is_on and not config.is_on:
             await presence.hide(channel)
-        elif config.is_on and not before.is_on and await presence.join(channel):
+        elif config.is_on and not before.is_on and (await presence.join(channel)).is_unread:
             await Jobs(self.database).read(channel, "backfill", since=None)
         return config
 
-    async def gap_lines(self) -> list[str]:
-        """Questions that were declined or did not help, grouped, the most frequent first."""
-        return [str(gap) for gap in await self.outbox.gaps(MOST_GAPS)]
+    async def gap_lines(self, platform: str, workspace: str) -> list[str]:
+        """Questions of a workspace that were declined or did not help, grouped, the most frequent first."""
+        return [str(gap) for gap in await self.outbox.gaps(MOST_GAPS, platform=platform, workspace=workspace)]
 
     async def opt_out(self, person: PersonRef) -> int:
         """Removes everything a person wrote or asked, and keeps nothing of theirs from now on."""
         await self.database.execute(OPT_OUT, {**_person(person), "out": True})
         await self.outbox.forget_person(person.platform, person.workspace, person.person_id)
-        return await self.forget_person(person)
+        count = await self.forget_person(person)
+        await self.reset(person)
+        return count
 
     async def opt_in(self, person: PersonRef) -> None:
         """Lets what a person writes be kept again."""
         await self.database.execute(OPT_OUT, {**_person(person), "out": False})
 
-    async def reset(self, conversation: str, channel: ChannelRef, person: PersonRef) -> int:
-        """Forgets a conversation, what was answered to all and to this person alone. Returns the number of turns."""
+    async def reset(self, person: PersonRef, channel: ChannelRef | None = None) -> int:
+        """Forgets what was said in the threads where a person asked, of one channel if given; to all and to them alone.
+
+        Returns the number of turns.
+        """
         dropped = 0
-        for audience in (Audience(channel=channel), Audience(person=person)):
-            dropped += await self.memory.reset(Question("", "", audience, person, conversation))
+        for where, thread in await self.outbox.threads_of(person, channel):
+            for audience in (Audience(channel=where), Audience(person=person)):
+                talk = Question("", "", audience, person, conversation_of(where, thread))
+                dropped += await self.memory.reset(talk)
         return dropped
 
     async def forget_channel(self, channel: ChannelRef) -> int | None:

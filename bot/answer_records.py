@@ -1,7 +1,7 @@
 """What was asked and answered on the platforms: found again for buttons, threads, deletions, feedback and gaps."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
@@ -9,8 +9,8 @@ from uuid import UUID
 from bot.conversation import Outcome, Request, Task
 from bot.gaps import Gap, Unanswered, gaps_in
 from bot.requests import WITHOUT_TEXT, request_from, without_text
-from knowledge.database import Database
-from knowledge.messages import ChannelRef
+from knowledge.database import Connection, Database
+from knowledge.messages import ChannelRef, PersonRef
 
 GET = "SELECT request, places, outcome, state FROM answer WHERE answer_id = %(id)s"
 FIND_BY_PLACE = """
@@ -26,6 +26,11 @@ SELECT request FROM answer
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(channel)s) AND thread_id = %(thread)s
     AND state <> 'removed'
 ORDER BY created_at DESC LIMIT 100"""
+THREADS_OF = """
+SELECT channel_id, thread_id FROM answer
+WHERE (platform, workspace, asker_id) = (%(platform)s, %(workspace)s, %(person)s) AND thread_id IS NOT NULL
+    AND (%(channel)s::text IS NULL OR channel_id = %(channel)s)
+GROUP BY channel_id, thread_id ORDER BY max(created_at) DESC LIMIT 500"""
 # Numbers below 1 are of messages that were shown as near misses, not cited.
 SOURCES = "SELECT n, message_pk, rev FROM answer_source WHERE answer_id = %(id)s AND n > 0 ORDER BY n"
 LOST_SOURCE = """
@@ -34,7 +39,11 @@ WHERE s.answer_id = %(id)s AND (m.message_pk IS NULL OR m.deleted) LIMIT 1"""
 REMOVE = "UPDATE answer SET state = 'removed' WHERE answer_id = %(id)s"
 GIVE_FEEDBACK = """
 INSERT INTO feedback (answer_id, person_id, helpful, reason, note)
-SELECT answer_id, %(person)s, %(helpful)s, %(reason)s, %(note)s FROM answer WHERE answer_id = %(id)s
+SELECT answer_id, %(person)s, %(helpful)s, %(reason)s, CASE WHEN EXISTS (
+    SELECT FROM person p
+    WHERE p.opted_out AND (p.platform, p.workspace, p.person_id) = (a.platform, a.workspace, %(person)s)
+) THEN '' ELSE %(note)s END
+FROM answer a WHERE answer_id = %(id)s
 ON CONFLICT (answer_id, person_id) DO UPDATE SET
     helpful = EXCLUDED.helpful, reason = EXCLUDED.reason, note = EXCLUDED.note, given_at = now()"""
 # What was asked in private, or in a channel that is not everybody's, is nobody else's business.
@@ -52,6 +61,14 @@ TEXTS_OF_PERSON = """
 SELECT answer_id, request FROM answer
 WHERE (platform, workspace, asker_id) = (%(platform)s, %(workspace)s, %(person)s)
     AND NOT starts_with(request, %(blank)s) LIMIT 500 FOR UPDATE"""
+# Of whoever wants nothing kept, a question is kept until it is answered.
+TEXT_OF_OPTED_OUT = """
+SELECT answer_id, request FROM answer a
+JOIN person p ON p.opted_out AND (p.platform, p.workspace, p.person_id) = (a.platform, a.workspace, a.asker_id)
+WHERE answer_id = %(id)s AND NOT starts_with(request, %(blank)s) FOR UPDATE OF a"""
+HAS_OPTED_OUT = """
+SELECT 1 FROM person
+WHERE opted_out AND (platform, workspace, person_id) = (%(platform)s, %(workspace)s, %(person)s)"""
 OLD_TEXTS = """
 SELECT answer_id, request FROM answer
 WHERE created_at < now() - interval '90 days' AND NOT starts_with(request, %(blank)s) LIMIT 500 FOR UPDATE"""
@@ -111,6 +128,12 @@ class AnswerRecords:
         requests = [request_from(stored) for (stored,) in await self._database.fetch(IN_THREAD, row)]
         known = [request for request in requests if request is not None]
         return [one.asker.person_id for one in known if one.asker is not None], sum(one.by_bot for one in known)
+
+    async def threads_of(self, person: PersonRef, channel: ChannelRef | None = None) -> list[tuple[ChannelRef, str]]:
+        """The threads in which a person asked, of one channel if given, the latest first."""
+        row = {**_person(person), "channel": channel.channel_id if channel is not None else None}
+        found = await self._database.fetch(THREADS_OF, row)
+        return [(ChannelRef(person.platform, person.workspace, channel_id), thread) for channel_id, thread in found]
 
     async def citing(self, message_pks: Sequence[int]) -> list[Posted]:
         """The posted answers that show any of these messages, oldest first."""
@@ -183,11 +206,20 @@ class AnswerRecords:
             erased += count
         return erased
 
+    async def has_opted_out(self, person: PersonRef) -> bool:
+        """Whether a person wants nothing to be kept of what they write and ask."""
+        return bool(await self._database.fetch(HAS_OPTED_OUT, _person(person)))
+
     async def _erase(self, statement: LiteralString, row: dict[str, str]) -> int:
         async with self._database.transaction() as connection:
-            rows = await (await connection.execute(statement, row)).fetchall()
-            blank = {"ids": [row[0] for row in rows], "requests": [without_text(row[1]) for row in rows]}
-            return (await connection.execute(ERASE, blank)).rowcount
+            return await erase_texts(connection, statement, row)
+
+
+async def erase_texts(connection: Connection, statement: LiteralString, row: Mapping[str, object]) -> int:
+    """Erases the texts of the questions that the statement finds: their ids, and how they are stored."""
+    rows = await (await connection.execute(statement, row)).fetchall()
+    blank = {"ids": [found[0] for found in rows], "requests": [without_text(found[1]) for found in rows]}
+    return (await connection.execute(ERASE, blank)).rowcount
 
 
 def uuid_of(answer_id: str) -> UUID:
@@ -204,6 +236,10 @@ def _records(rows: Sequence[tuple[str, list[str], str | None, str]]) -> list[Pos
         for stored, places, outcome, state in rows
         if (request := request_from(stored)) is not None
     ]
+
+
+def _person(person: PersonRef) -> dict[str, object]:
+    return {"platform": person.platform, "workspace": person.workspace, "person": person.person_id}
 
 
 def _storable(text: str) -> str:

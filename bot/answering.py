@@ -131,6 +131,8 @@ class Answering:
         async with self._queue.turn(asker, cost=READING_COST, on_place=shown.waiting):
             queued_ms = (time.monotonic() - came_at) * 1000
             question = await platform.question(request)
+            if await self._is_to_be_forgotten(request):
+                question = replace(question, conversation="")
             text, answer = "", None
             async with aclosing(_generator(self._assistant.respond(request, question))) as events:
                 async for event in events:
@@ -143,6 +145,9 @@ class Answering:
                 raise AnswerFailed
             self._queue.charge(asker, answer.tokens.new * WRITING_WEIGHT)
         return question, replace(answer, timings=replace(answer.timings, queue=queued_ms))
+
+    async def _is_to_be_forgotten(self, request: Request) -> bool:
+        return request.asker is not None and await self._outbox.has_opted_out(request.asker)
 
     async def _settle(
         self, claimed: Claimed, outcome: str, places: Sequence[str], sources: Sequence[tuple[int, int, int]] = ()
@@ -169,7 +174,7 @@ class Answering:
                 await platform.withdraw(request, kept.places if kept else ())
                 await self._outbox.removed(request.answer_id)
                 return
-            is_public = not (request.private or request.direct)
+            is_public = not (request.private or request.direct or await self._is_to_be_forgotten(request))
             if is_public and await self._assistant.knows_more_privately(request, question, answer):
                 await platform.offer_privately(request)
         except Exception as error:

@@ -6,7 +6,7 @@ line supports is left without a mark, and counted.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.conversation import Citation
@@ -20,9 +20,8 @@ MARK_SHARE = 0.34
 QUOTE_CHARS = 320
 
 _MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
-_SENTENCE = re.compile(
-    r"[^.!?。！？\n]+(?:[.!?。！？]+(?=\s|$|[\[【(（])|[。！？]+|\n|$)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*|\n+|[.!?]+"
-)
+# Where a sentence ends, with the marks behind it. A dot inside of "2.4" or "plan.pdf" ends none.
+_END = re.compile(r"(?:[.!?]+(?=\s|$|[\[【(（])|[。！？]+|\n)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,7 @@ def resolve(text: str, sources: Sequence[Line]) -> Cited:
     numbers: dict[int, int] = {}
     pieces: list[str] = []
     sentences = unsupported = 0
-    for match in _SENTENCE.finditer(text):
-        raw = match.group()
+    for raw in _split(text):
         words = _MARK.sub("", raw)
         if not content_terms(words):
             pieces.append(words)
@@ -68,7 +66,7 @@ def resolve(text: str, sources: Sequence[Line]) -> Cited:
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text that say something, without marks, each once."""
-    found = (_MARK.sub("", match.group()).strip() for match in _SENTENCE.finditer(text))
+    found = (_MARK.sub("", raw).strip() for raw in _split(text))
     return [sentence for sentence in dict.fromkeys(found) if content_terms(sentence)]
 
 
@@ -91,6 +89,16 @@ def quote(text: str) -> str:
         return flat
     cut = flat[:QUOTE_CHARS].rsplit(" ", 1)[0]
     return f"{cut or flat[:QUOTE_CHARS]}…"
+
+
+def _split(text: str) -> Iterator[str]:
+    """The sentences of a text; together they are the text."""
+    begin = 0
+    for end in _END.finditer(text):
+        yield text[begin : end.end()]
+        begin = end.end()
+    if begin < len(text):
+        yield text[begin:]
 
 
 def _marked(sentence: str) -> list[int]:

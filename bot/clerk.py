@@ -62,6 +62,7 @@ class Clerk:
         return job_line(job), job.state != "running"
 
     async def _perform(self, order: Order, by: Orderer) -> Carried:  # noqa: C901, PLR0911 - one case per order
+        where = (by.person.platform, by.person.workspace)
         match order:
             case Reindex(channel, since, full):
                 job = await self.admin.learn(channel, since=since, full=full)
@@ -69,10 +70,10 @@ class Clerk:
                     return Carried(("I do not know that channel. Invite me there first, then try again.",))
                 return Carried((f"Job {job} has begun. Stop it with: cancel {job}",), job)
             case Cancel(job_id):
-                stopped = await self.admin.cancel(job_id)
+                stopped = await self.admin.cancel(job_id, *where)
                 return Carried((f"Job {job_id} is stopped." if stopped else f"Job {job_id} is not running.",))
             case ShowStatus():
-                return Carried(tuple(status_lines(await self.admin.status())))
+                return Carried(tuple(status_lines(await self.admin.status(*where))))
             case ForgetChannel(channel):
                 count = await self.admin.forget_channel(channel)
                 return Carried(("I know no such channel." if count is None else f"Forgotten: {_messages(count)}.",))
@@ -85,7 +86,7 @@ class Clerk:
                 config = await (self.admin.configure(channel, key, value) if key else self.configs.get(channel))
                 return Carried(tuple(lines_of(config)))
             case ShowGaps():
-                return Carried(tuple(await self.admin.gap_lines()) or ("No question was left open.",))
+                return Carried(tuple(await self.admin.gap_lines(*where)) or ("No question was left open.",))
             case ForgetMe():
                 count = await self.admin.opt_out(by.person)
                 kept = "From now on I keep nothing that you write. To change that, tell me: remember-me"
@@ -93,8 +94,8 @@ class Clerk:
             case RememberMe():
                 await self.admin.opt_in(by.person)
                 return Carried(("From now on I may keep what you write where I am. What I forgot stays forgotten.",))
-            case ResetConversation(conversation, channel):
-                turns = await self.admin.reset(conversation, channel, by.person)
+            case ResetConversation(channel):
+                turns = await self.admin.reset(by.person, channel)
                 return Carried((f"Forgotten: {turns} questions and answers of this conversation.",))
 
     async def _audit(self, order: Order, by: Orderer, *, allowed: bool) -> None:

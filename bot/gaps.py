@@ -27,6 +27,10 @@ class Gap:
     last_asked_at: datetime
     why: tuple[str, ...]
 
+    def __str__(self) -> str:
+        times = "once" if self.times == 1 else f"{self.times} times"
+        return f"{times}, last on {self.last_asked_at:%Y-%m-%d} ({', '.join(self.why)}): {self.text}"
+
 
 def gaps_in(questions: Iterable[Unanswered]) -> list[Gap]:
     """Groups of similar questions, the most asked first, then the latest.

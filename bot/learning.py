@@ -63,7 +63,7 @@ class Learning:
 
     async def forget(self, channel: ChannelRef) -> None:
         """Erases a channel: it is gone, or was closed long ago."""
-        gone = await self.eraser.channel(channel)
+        gone = await self.eraser.channel(channel, until_back=True)
         if gone is not None:
             await self.retraction.retract(gone.keys)
 

@@ -75,9 +75,8 @@ class RememberMe:
 
 @dataclass(frozen=True, slots=True)
 class ResetConversation:
-    """Anybody: forget this conversation with me."""
+    """Anybody: forget what we talked about in a channel, or in our own conversation."""
 
-    conversation: str
     channel: ChannelRef
 
 

@@ -11,9 +11,9 @@ from typing import Any, LiteralString
 
 import structlog
 
-from bot.answer_records import AnswerRecords, Posted, uuid_of
+from bot.answer_records import TEXT_OF_OPTED_OUT, AnswerRecords, Posted, erase_texts, uuid_of
 from bot.conversation import Request
-from bot.requests import request_from, request_json
+from bot.requests import WITHOUT_TEXT, request_from, request_json
 from knowledge.database import Database
 
 __all__ = ["Claimed", "Outbox", "Posted"]
@@ -142,6 +142,7 @@ class Outbox(AnswerRecords):
             if (await connection.execute(POSTED, row)).rowcount == 0:
                 return False
             await connection.execute(ADD_SOURCES, row)
+            await erase_texts(connection, TEXT_OF_OPTED_OUT, {"id": row["id"], "blank": WITHOUT_TEXT})
             return True
 
     async def release(self, answer_id: str, fence: int, *, pause_seconds: float | None = None) -> bool:

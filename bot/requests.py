@@ -18,6 +18,11 @@ def answer_id_of(platform: str, workspace: str, channel_id: str, message_id: str
     return str(uuid5(NAMESPACE, json.dumps([platform, workspace, channel_id, message_id, task.value])))
 
 
+def conversation_of(channel: ChannelRef, thread: str) -> str:
+    """The name under which the talk in a thread is remembered."""
+    return f"{channel.platform}:{channel.channel_id}:{thread}"
+
+
 def request_json(request: Request) -> str:
     """A request as ASCII JSON, its text first. `request_from` reads it."""
     asker, of = request.asker, request.of_channel

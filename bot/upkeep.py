@@ -35,19 +35,20 @@ class Upkeep:
         await self.learning.observe(happenings)
 
     async def join(self, channel: Channel, *, invited: bool = False) -> bool:
-        """The bot is in a channel, and learns it from its beginning if it was not there before. Returns whether so.
+        """The bot is in a channel, and learns it from its beginning if it was not there before.
 
-        Where it is switched off, it learns nothing.
-
-        `invited`: somebody has just asked it in, so a channel that was forgotten on order is learnt anew.
+        Where it is switched off, it learns nothing. `invited`: somebody has just asked it in, so a channel that was
+        forgotten on order is learnt anew. Returns whether the people there do not know yet that the bot reads along:
+        they do where it was before, unless somebody asked it back in.
         """
+        was_there = await self.presence.is_hidden(channel.ref)
         await self.access.record_channels([channel], reopen=invited)
         if not (await self.configs.get(channel.ref)).is_on:
             return False
-        is_new = await self.presence.join(channel.ref)
-        if is_new:
+        joining = await self.presence.join(channel.ref)
+        if joining.is_unread:
             await self.jobs.read(channel.ref, "backfill", since=None)
-        return is_new
+        return joining.is_new and (invited or not was_there)
 
     async def reconcile(self, platform: str, workspace: str, since: datetime | None) -> int:
         """Orders every channel of a workspace to be compared with the platform, back to `since`. Returns how many."""

@@ -21,7 +21,8 @@ FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND
 
 # The channel row stays as a tombstone: nothing that still arrives for the channel is stored.
 CLOSE_CHANNEL = """
-UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0
+UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0, joined_at = NULL,
+    hidden_at = CASE WHEN %(until_back)s THEN hidden_at END
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL
 RETURNING channel_pk"""
 DROP_UNITS = "DELETE FROM unit WHERE channel_pk = %(channel)s"
@@ -46,9 +47,13 @@ class Eraser:
         self._database = database
         self._archive = archive
 
-    async def channel(self, channel: ChannelRef) -> Forgotten | None:
-        """Removes every message of a channel. None: there is no such channel. A later import may bring it back."""
-        row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
+    async def channel(self, channel: ChannelRef, *, until_back: bool = False) -> Forgotten | None:
+        """Removes every message of a channel. None: there is no such channel. A later import may bring it back.
+
+        `until_back`: so may its platform, when the bot is in it again.
+        """
+        where = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
+        row = {**where, "until_back": until_back}
         async with self._database.transaction() as connection:
             closed = await (await connection.execute(CLOSE_CHANNEL, row)).fetchone()
             if closed is None:

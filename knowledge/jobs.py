@@ -25,6 +25,9 @@ FROM job WHERE channel_pk = %(channel)s AND kind = %(kind)s AND state = 'running
 READ = """
 INSERT INTO job (kind, channel_pk, since, full_rebuild, report)
 VALUES (%(kind)s, %(channel)s, %(since)s, %(full)s, %(report)s) RETURNING job_pk"""
+# Channels are compared with their platform all day long; yesterday's orders are of no use.
+PRUNE = """
+DELETE FROM job WHERE channel_pk = %(channel)s AND kind = 'reconcile' AND finished_at < now() - interval '1 day'"""
 # A wider order begins anew; the fence turns away whoever reads for the narrower one.
 WIDEN = """
 UPDATE job SET since = CASE WHEN %(since)s::timestamptz IS NOT NULL THEN least(since, %(since)s) END,
@@ -60,8 +63,9 @@ SELECT j.job_pk, j.kind, c.name, j.state, j.total,
        (SELECT count(*) FROM dirty d WHERE d.job_pk = j.job_pk), j.created_at, j.finished_at,
        j.seen, j.gone, j.note, j.since
 FROM job j LEFT JOIN channel c USING (channel_pk)"""
-JOBS = _JOB + " ORDER BY j.job_pk DESC LIMIT 20"
-JOB = _JOB + " WHERE j.job_pk = %(job)s"
+_OF = " WHERE (%(platform)s::text IS NULL OR (c.platform, c.workspace) = (%(platform)s, %(workspace)s))"
+JOBS = _JOB + _OF + " ORDER BY j.job_pk DESC LIMIT 20"
+JOB = _JOB + _OF + " AND j.job_pk = %(job)s"
 
 COMPARED = """
 SELECT greatest(w.connected_at, (
@@ -76,7 +80,9 @@ SELECT c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.live_count
        (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until = 'infinity'),
        (SELECT max(m.posted_at) FROM message m WHERE m.channel_pk = c.channel_pk AND NOT m.deleted),
        c.hidden_at IS NOT NULL
-FROM channel c WHERE c.removed_at IS NULL ORDER BY c.platform, c.workspace, c.name"""
+FROM channel c WHERE c.removed_at IS NULL
+    AND (%(platform)s::text IS NULL OR (c.platform, c.workspace) = (%(platform)s, %(workspace)s))
+ORDER BY c.platform, c.workspace, c.name"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,7 @@ class Jobs:
             order = {"channel": found[0], "kind": kind, "since": since, "full": full, "report": report}
             running = await (await connection.execute(RUNNING, order)).fetchone()
             if running is None:
+                await connection.execute(PRUNE, order)
                 added = await (await connection.execute(READ, order)).fetchone()
                 assert added is not None  # noqa: S101 - RETURNING gives a row for each one inserted
                 return int(added[0])
@@ -189,15 +196,17 @@ class Jobs:
         rows = await self._database.fetch(COMPARED, {"platform": platform, "workspace": workspace})
         return rows[0][0] if rows else None
 
-    async def jobs(self) -> list[Job]:
-        """The latest orders, newest first."""
-        return [Job(*row) for row in await self._database.fetch(JOBS)]
+    async def jobs(self, platform: str | None = None, workspace: str | None = None) -> list[Job]:
+        """The latest orders, newest first; of one workspace if given."""
+        row = {"platform": platform, "workspace": workspace}
+        return [Job(*job) for job in await self._database.fetch(JOBS, row)]
 
-    async def job(self, job_pk: int) -> Job | None:
-        """One order."""
-        rows = await self._database.fetch(JOB, {"job": job_pk})
+    async def job(self, job_pk: int, platform: str | None = None, workspace: str | None = None) -> Job | None:
+        """One order; None also for one of another workspace than that given."""
+        rows = await self._database.fetch(JOB, {"job": job_pk, "platform": platform, "workspace": workspace})
         return Job(*rows[0]) if rows else None
 
-    async def channels(self) -> list[ChannelStatus]:
-        """Every channel that is kept, by name."""
-        return [ChannelStatus(*row) for row in await self._database.fetch(CHANNELS)]
+    async def channels(self, platform: str | None = None, workspace: str | None = None) -> list[ChannelStatus]:
+        """Every channel that is kept, by name; of one workspace if given."""
+        row = {"platform": platform, "workspace": workspace}
+        return [ChannelStatus(*channel) for channel in await self._database.fetch(CHANNELS, row)]

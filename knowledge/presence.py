@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from knowledge.database import Database
 from knowledge.messages import ChannelRef, Visibility
@@ -15,10 +16,17 @@ SEEN = """
 UPDATE workspace SET seen_until = greatest(seen_until, now())
 WHERE (platform, workspace) = (%(platform)s, %(workspace)s)"""
 
+# What was erased because it had been closed for long may be learnt again; what was forgotten on order has no
+# hidden_at. Where the order to read got lost, it is still to be read.
 JOIN = """
-UPDATE channel SET joined_at = coalesce(joined_at, now()), hidden_at = NULL
-WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL
-RETURNING joined_at = now()"""
+UPDATE channel c SET joined_at = coalesce(joined_at, now()), hidden_at = NULL, removed_at = NULL
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
+    AND (removed_at IS NULL OR hidden_at IS NOT NULL)
+RETURNING joined_at = now(), NOT EXISTS (
+    SELECT FROM job j WHERE j.channel_pk = c.channel_pk AND j.kind = 'backfill' AND j.created_at >= c.joined_at)"""
+IS_HIDDEN = """
+SELECT 1 FROM channel WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
+AND hidden_at IS NOT NULL"""
 IS_JOINED = """
 SELECT 1 FROM channel WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
 AND joined_at IS NOT NULL AND removed_at IS NULL"""
@@ -29,7 +37,7 @@ AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id
 HIDE = """
 UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL,
     archived = archived OR %(archived)s
-WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL"""
 RENAME = """
 UPDATE channel SET name = %(name)s WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 RENUMBER = """
@@ -51,6 +59,13 @@ WHERE hidden_at < now() - make_interval(hours => %(hours)s) AND removed_at IS NU
 LATEST = """
 SELECT max(m.posted_at) FROM message m JOIN channel c USING (channel_pk)
 WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
+
+
+class Joining(NamedTuple):
+    """Whether the bot was not in the channel before, and whether nobody has ordered to read its past since."""
+
+    is_new: bool
+    is_unread: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +93,14 @@ class Presence:
         """Everything up to now has been received."""
         await self._database.execute(SEEN, {"platform": platform, "workspace": workspace})
 
-    async def join(self, channel: ChannelRef) -> bool:
-        """The bot is in a channel. True: it was not before. A channel that an admin made it forget stays closed."""
+    async def join(self, channel: ChannelRef) -> Joining:
+        """The bot is in a channel. One that an admin made it forget stays closed."""
         rows = await self._database.fetch(JOIN, _row(channel))
-        return bool(rows and rows[0][0])
+        return Joining(*rows[0]) if rows else Joining(is_new=False, is_unread=False)
+
+    async def is_hidden(self, channel: ChannelRef) -> bool:
+        """Whether a channel was closed that the bot was in."""
+        return bool(await self._database.fetch(IS_HIDDEN, _row(channel)))
 
     async def is_joined(self, channel: ChannelRef) -> bool:
         """Whether the bot keeps a channel in step."""

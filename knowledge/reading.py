@@ -23,7 +23,7 @@ GIVEN_UP = f"Reading failed {TRIES} times at the same place and was given up. Th
 # Nobody reads for a channel that was closed meanwhile.
 CLOSE = """
 WITH closed AS (
-    UPDATE job j SET state = 'cancelled', finished_at = now()
+    UPDATE job j SET state = 'cancelled', finished_at = now(), note = 'The channel was closed.'
     WHERE kind <> 'reindex' AND state = 'running' AND lease_until < now() AND NOT EXISTS (
         SELECT FROM channel c WHERE c.channel_pk = j.channel_pk AND c.removed_at IS NULL AND c.hidden_at IS NULL)
     RETURNING job_pk)

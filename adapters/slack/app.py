@@ -87,10 +87,11 @@ class SlackAdapter:
             await self._session.close()
 
     async def run(self) -> None:
-        """Receives events until cancelled. A workspace whose token is revoked ends alone."""
+        """Receives events until cancelled. A workspace whose token is revoked ends alone, even if it is the last."""
         async with asyncio.TaskGroup() as group:
             for connected in self._connected.values():
                 group.create_task(self._run_one(connected))
+        await asyncio.Event().wait()
 
     async def handle(self, delivery: Delivery) -> None:
         """Handles a delivery from the inbox. One of a workspace that is not connected here waits for who connects it.
@@ -205,25 +206,28 @@ class SlackAdapter:
         """After each opening of a socket: what came while none was open is read. Meanwhile, until when all was seen."""
         workspace = connected.workspace
         team_id, upkeep = workspace.identity.team_id, workspace.desk.upkeep
-        until = await upkeep.connect(PLATFORM, team_id, workspace.name)
-        was_open = False
+        until, is_known, was_open, failures = None, False, False, 0
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(connected.gap.wait(), SEEN_SECONDS)
             # Open twice in a row: a socket that has just been opened again has not said so yet.
             is_heard, was_open = was_open and is_open(), is_open()
             try:
+                if not is_known:
+                    until, is_known = await upkeep.connect(PLATFORM, team_id, workspace.name), True
                 if connected.gap.is_set():
                     connected.gap.clear()
                     await self._catch_up(connected, until)
                 elif not is_heard:
                     continue
                 await upkeep.seen(PLATFORM, team_id)
-                until = datetime.now(UTC)
+                until, failures = datetime.now(UTC), 0
             except KnowledgeError as error:
                 connected.gap.set()
-                log.warning("catching_up_waits", adapter="slack", error=type(error).__name__)
-                await asyncio.sleep(1.0)
+                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+                failures += 1
+                log.warning("catching_up_waits", adapter="slack", error=type(error).__name__, wait_seconds=pause)
+                await asyncio.sleep(pause)
 
     async def _catch_up(self, connected: Connected, until: datetime | None) -> None:
         """Reads anew who and what there is, then every channel back to when its events were last received."""

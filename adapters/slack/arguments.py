@@ -36,7 +36,6 @@ class Here:
     now: datetime
     channel_id: Callable[[str], str | None]
     person_id: Callable[[str], str | None]
-    conversation: str = ""
 
 
 class Link(NamedTuple):

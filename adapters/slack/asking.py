@@ -6,15 +6,14 @@ from dataclasses import replace
 import structlog
 
 from adapters import fields
-from adapters.slack import render, seen
+from adapters.slack import seen
 from adapters.slack.learning import read_message
 from adapters.slack.mentions import addresses_others, question_text, spoken_text
 from adapters.slack.messages import PLATFORM
-from adapters.slack.replies import tell
 from adapters.slack.text import readable
 from adapters.slack.workspace import Workspace
 from bot.conversation import Question, Request, Task
-from bot.requests import answer_id_of
+from bot.requests import answer_id_of, conversation_of
 from knowledge.errors import ChannelUnreadable, KnowledgeError
 from knowledge.messages import Channel, MessageRef, Visibility
 from knowledge.passages import Line
@@ -36,7 +35,7 @@ async def on_mention(workspace: Workspace, asked: seen.Mentioned) -> None:
     request = await _request(workspace, asked)
     config = await workspace.desk.upkeep.config(request.channel)
     if not config.is_on:
-        await tell(workspace.calls, request, render.error_message(OFF))
+        await workspace.desk.answers.ask(replace(request, task=Task.REFUSAL, text=OFF, private=True))
         return
     if request.by_bot and not await _bot_may_ask(workspace, request):
         return
@@ -94,7 +93,7 @@ async def question_of(workspace: Workspace, request: Request) -> Question:
         text=text,
         audience=Audience(person=request.asker) if request.private else Audience(channel=request.channel),
         asker=request.asker,
-        conversation=f"slack:{request.channel.channel_id}:{request.thread_id or request.message_id}",
+        conversation=conversation_of(request.channel, request.thread_id or request.message_id),
         thread=lines,
         language="" if config.language == "auto" else config.language,
         asked_in=asked_in,
@@ -110,7 +109,7 @@ async def _request(workspace: Workspace, asked: seen.Mentioned) -> Request:
     return Request(
         answer_id=answer_id_of(PLATFORM, workspace.identity.team_id, asked.channel_id, asked.ts, Task.ANSWER),
         channel=workspace.channel(asked.channel_id),
-        text=asked.text,
+        text=question_text(asked.text, workspace.identity),
         asker=workspace.person(asked.user_id) if asked.user_id else None,
         message_id=asked.ts,
         thread_id=asked.thread_ts or asked.ts,
@@ -144,8 +143,11 @@ async def _described(workspace: Workspace, channel_id: str) -> Channel | None:
 
 
 async def _thread_lines(workspace: Workspace, request: Request) -> tuple[Line, ...]:
-    """What was just said in the thread, by people. Where Slack does not say in time, the question goes without."""
-    if request.thread_id is None or request.thread_id == request.message_id:
+    """What was just said in the thread, by people. Where Slack does not say in time, the question goes without.
+
+    In a conversation with the bot alone that is questions only, and those it remembers.
+    """
+    if request.direct or request.thread_id is None or request.thread_id == request.message_id:
         return ()
     channel = await _described(workspace, request.channel.channel_id)
     if channel is None:

@@ -17,8 +17,8 @@ COMMENT_CHARS = 500
 HELPFUL, UNHELPFUL, SOURCES = "lore_helpful", "lore_unhelpful", "lore_sources"
 DELETE, PRIVATE = "lore_delete", "lore_private"
 REASON_VIEW = "lore_reason"
-REASON_BLOCK, REASON_ACTION = "lore_reason_block", "lore_reason_choice"
-COMMENT_BLOCK, COMMENT_ACTION = "lore_comment_block", "lore_comment_text"
+REASON_BLOCK, REASON_ACTION = "lore_reason_block", "reason"
+COMMENT_BLOCK, COMMENT_ACTION = "lore_comment_block", "comment"
 REASONS = {
     "wrong": "It is wrong",
     "outdated": "It is outdated",

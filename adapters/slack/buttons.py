@@ -12,7 +12,7 @@ from adapters.slack.calls import SlackRefused
 from adapters.slack.mentions import spoken_text
 from adapters.slack.messages import PLATFORM
 from adapters.slack.posting import delete
-from adapters.slack.replies import tell
+from adapters.slack.replies import take_back, tell
 from adapters.slack.workspace import Workspace
 from bot.answer_records import Posted
 from bot.conversation import Request, Task
@@ -56,9 +56,12 @@ async def on_submitted(workspace: Workspace, submitted: Submitted) -> None:
     """The dialog that asks why an answer did not help."""
     if submitted.callback_id != blocks.REASON_VIEW:
         return
-    reason, note = submitted.values.get("reason", ""), submitted.values.get("comment", "")
     await workspace.desk.answers.rate(
-        submitted.private_metadata, workspace.person(submitted.user_id), helpful=False, reason=reason, note=note
+        submitted.private_metadata,
+        workspace.person(submitted.user_id),
+        helpful=False,
+        reason=submitted.values.get(blocks.REASON_ACTION, ""),
+        note=submitted.values.get(blocks.COMMENT_ACTION, ""),
     )
 
 
@@ -102,6 +105,9 @@ async def _answer_privately(workspace: Workspace, pressed: Pressed, posted: Post
     if asker is None or asker.person_id != pressed.user_id:
         await _say(workspace, pressed, render.error_message(NOT_YOURS))
         return
+    if not posted.request.text and posted.request.task is not Task.SUMMARY:
+        await _say(workspace, pressed, render.error_message(GONE))
+        return
     await workspace.desk.answers.ask(
         replace(
             posted.request,
@@ -128,6 +134,8 @@ async def _delete(workspace: Workspace, pressed: Pressed, posted: Posted) -> Non
     except (SourceUnavailable, KnowledgeError):
         await _say(workspace, pressed, render.error_message(NOT_DELETED))
         return
+    if pressed.is_ephemeral:
+        await take_back(pressed.response_url)
     await workspace.desk.answers.removed(posted.request.answer_id)
 
 

@@ -246,6 +246,6 @@ _PARSERS: Mapping[str, Callable[[str, Here], Command]] = {
     "gaps": _alone("gaps", lambda _: ShowGaps()),
     "forget-me": _alone("forget-me", lambda _: ForgetMe()),
     "remember-me": _alone("remember-me", lambda _: RememberMe()),
-    "reset": _alone("reset", lambda here: ResetConversation(here.conversation, here.channel)),
+    "reset": _alone("reset", lambda here: ResetConversation(here.channel)),
     "help": _help,
 }

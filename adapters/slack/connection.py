@@ -19,7 +19,7 @@ from knowledge.messages import ChannelRef
 
 log = structlog.get_logger()
 
-PING_SECONDS = 10.0
+PING_SECONDS = 5.0
 # Silence for so long is looked into: is the workspace quiet, or does Slack no longer send?
 SILENCE_SECONDS = 45.0
 LOOK_SECONDS = 15.0

@@ -55,6 +55,12 @@ class Directory:
         wanted = name.removeprefix("#").lower()
         return next((cid for cid, known in self._channel_names.items() if known.lower() == wanted), None)
 
+    def public_channel_id(self, name: str) -> str | None:
+        """As `channel_id`, of public channels only."""
+        found = self.channel_id(name)
+        _, channel = self._channels.get(found or "", (0.0, None))
+        return found if channel is not None and channel.visibility is Visibility.PUBLIC else None
+
     def person_id(self, name: str) -> str | None:
         """The id of the one person of that name."""
         wanted = name.removeprefix("@").lower()

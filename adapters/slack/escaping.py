@@ -10,7 +10,8 @@ URL_CHARS = 600
 
 _URL = re.compile(r"https?://[^\s<>|/][^\s<>|]*", re.IGNORECASE)
 _LINK = re.compile(
-    r"(?:[a-z][a-z0-9+.-]{0,15}://|\bwww\.|(?<![:\w/])//(?=[\w-]{1,63}\.))[^\s<>\"'()（）【】\[\]]*", re.IGNORECASE
+    r"(?:(?:(?<![a-z0-9+.-])[a-z0-9+.-]{1,32}+)?://|\bwww\.|(?<![:\w/])//(?=[\w-]{1,63}\.))[^\s<>\"'()（）【】\[\]]*",
+    re.IGNORECASE,
 )
 
 # Characters without width that `clean` leaves, because emoji and scripts need them.
@@ -21,10 +22,7 @@ _PING = re.compile(f"(?<![{_AT}{_UNSEEN}])[{_AT}{_UNSEEN}]++(?=(?:{_BROADCASTS})
 
 # Slack has no escape for its own signs, so where they could format they give way to characters that look the same.
 # Nothing invisible is put in, and snake_case and "2 * 3" stay as they were written: no sign formats there.
-_SIGN = re.compile(
-    r"(?<!_)(?:(?<![^\W_])_++|_++(?![^\W_]))"
-    r"|(?:[*~](?!(?<=\s.)\s)|`)+"
-)
+_SIGN = re.compile(r"(?:(?<!_)(?:(?<![^\W_])_++|_++(?![^\W_]))|[*~](?!(?<=\s.)\s)|`)+")
 _LOOKALIKES = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "‵"})
 _MARK = re.compile(r"\[\d{1,3}\]")
 

@@ -19,6 +19,7 @@ log = structlog.get_logger()
 FILE_HOST = "files.slack.com"
 MOST_FILES = 5
 MOST_BYTES = 10 << 20
+PAGE_BEGINNINGS, PAGE_BEGINNING_WITHIN = (b"<!doctype html", b"<html"), 256
 TIMEOUT = ClientTimeout(total=60)
 # The text of a file arrives after the message that carries it, and must win over it, but not over an edit.
 A_MOMENT = Decimal("0.0000001")
@@ -85,4 +86,5 @@ async def _fetch(address: str, token: str, *, page_expected: bool) -> bytes | No
     except (TimeoutError, ClientError) as error:
         log.info("file_not_fetched", error=type(error).__name__)
         return None
-    return data or None
+    is_page = data[:PAGE_BEGINNING_WITHIN].lstrip().lower().startswith(PAGE_BEGINNINGS) and not page_expected
+    return None if is_page else data or None

@@ -1,12 +1,13 @@
 """A channel's past, read page by page: `conversations.history` and `.replies`. Slack's leave is waited for."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters import fields
-from adapters.safety import Unusable
+from adapters.safety import LeftOut, Unusable
 from adapters.slack.calls import Calls, Lane, SlackRefused, unreadable
 from adapters.slack.directory import Directory
 from adapters.slack.messages import MessageReader
@@ -17,6 +18,8 @@ from knowledge.ports import Page, Thread
 # Slack's own advice is 200; 999 is the most. Larger pages cost fewer of the 50 requests a minute.
 LIMIT = 500
 SHORT_PAGE = 15
+# A question that was asked while no socket was open is answered when its channel is read, if somebody still waits.
+MISSED_SECONDS = 600.0
 # What was posted within the last minute may not be listed yet, or was posted while the page was on its way.
 UNSETTLED = timedelta(seconds=60)
 SLOW_NOTE = (
@@ -28,7 +31,7 @@ SLOW_NOTE = (
 class History:
     """Slack's side of reading the past. `reader_of` gives the translator of one channel's messages.
 
-    `on_files` takes note of a message whose files are to be read, where that is wanted.
+    `keep` takes note of a message that is more than a message: one with "files", and a question that was "missed".
     """
 
     def __init__(
@@ -36,12 +39,12 @@ class History:
         calls: Calls,
         directory: Directory,
         reader_of: Callable[[ChannelRef], MessageReader],
-        on_files: Callable[[ChannelRef, Mapping[str, object]], Awaitable[None]] | None = None,
+        keep: Callable[[str, ChannelRef, Mapping[str, object]], Awaitable[None]],
     ) -> None:
         self._calls = calls
         self._directory = directory
         self._reader_of = reader_of
-        self._on_files = on_files
+        self._keep = keep
         self._short_pages = 0
 
     async def history(self, channel: ChannelRef, cursor: str | None, since: datetime | None) -> Page:
@@ -141,6 +144,7 @@ class History:
     async def _changes(self, channel: ChannelRef, raws: Sequence[dict[str, object]]) -> tuple[Change, ...]:
         await self._directory.know_people(fields.text(raw, "user") for raw in raws)
         reader = self._reader_of(channel)
+        recently = time.time() - MISSED_SECONDS
         changes: list[Change] = []
         for number, raw in enumerate(raws):
             if number % 100 == 0:
@@ -153,8 +157,10 @@ class History:
                 changes.append(read)
             elif not isinstance(read, str):
                 changes.append(Posted(read))
-                if self._on_files is not None and raw.get("files"):
-                    await self._on_files(channel, raw)
+                if raw.get("files"):
+                    await self._keep("files", channel, raw)
+            elif read is LeftOut.QUESTION and moment(fields.text(raw, "ts")).timestamp() > recently:
+                await self._keep("missed", channel, raw)
         return tuple(changes)
 
     def _note(self, count: int, more: str) -> str:

@@ -91,6 +91,7 @@ async def _on_channel(workspace: Workspace, happened: seen.Seen) -> None:
             await _on_seen(workspace, channel_id)
         case seen.Renumbered(old_id, new_id):
             await upkeep.observe([Renumbered(workspace.channel(old_id), new_id)])
+            await _on_seen(workspace, new_id)
 
 
 async def _hide(workspace: Workspace, channel_id: str, *, archived: bool = False) -> None:

@@ -72,6 +72,8 @@ class Listeners:
                 await on_command(workspace, body, delivery.delivery_id)
             case "files":
                 await self._on_files(body)
+            case "missed":
+                await self._on_missed(body)
             case _:
                 match actions.read(body):
                     case actions.Pressed() as pressed:
@@ -103,6 +105,13 @@ class Listeners:
                 log.debug("event_ignored", step=reason)
             case _:
                 await learn(self._workspace, one)
+
+    async def _on_missed(self, body: Mapping[str, object]) -> None:
+        """A question found in a channel's history. If it was answered, its answer is there, and nothing happens."""
+        event = {**fields.record(body.get("message")), "type": "message", "channel": fields.text(body, "channel")}
+        for one in events.read({"type": "event_callback", "event": event}, self._workspace.identity):
+            if isinstance(one, seen.Mentioned):
+                await on_mention(self._workspace, one)
 
     async def _on_files(self, body: Mapping[str, object]) -> None:
         """The files of a message of the past, which the backfill left for later."""

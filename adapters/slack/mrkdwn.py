@@ -193,7 +193,7 @@ def _spans(children: Sequence[Token], marks: Mapping[str, str], *, bold: bool = 
         elif child.type in _BREAKS:
             line.end_line()
         elif child.type == "code_inline":
-            line.pieces.append(f"`{code(child.content)}`")
+            line.pieces.append(f"`{code(powerless(child.content))}`")
         else:
             line.pieces.append(words(_seen([child]), marks))
     return line.text()

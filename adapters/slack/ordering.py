@@ -14,6 +14,7 @@ from adapters.slack.command_help import help_lines
 from adapters.slack.messages import PLATFORM
 from adapters.slack.notices import help_message
 from adapters.slack.replies import tell
+from adapters.slack.text import readable
 from adapters.slack.workspace import Workspace
 from bot.conversation import Request, Task
 from bot.errors import BotError
@@ -43,12 +44,13 @@ async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_
         direct=channel_id.startswith("D"),
         reply_to={"response_url": fields.text(body, "response_url")},
     )
+    is_admin = await _is_admin(workspace, user)
     here = Here(
         channel=workspace.channel(channel_id),
         now=datetime.now(timezone(timedelta(seconds=await workspace.directory.time_offset(user)))),
-        channel_id=workspace.directory.channel_id,
+        # The name of a private channel is private too: an admin's order may use it, anybody's else finds nothing.
+        channel_id=workspace.directory.channel_id if is_admin else workspace.directory.public_channel_id,
         person_id=workspace.directory.person_id,
-        conversation=f"slack:{channel_id}:{delivery_id}",
     )
     match commands.parse(fields.text(body, "text"), here):
         case commands.Ask(text, public):
@@ -56,19 +58,15 @@ async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_
         case commands.Summary() as wanted:
             await _sum_up(workspace, origin, wanted)
         case commands.Help(topic):
-            is_admin = await _is_admin(workspace, user)
             await tell(workspace.calls, origin, help_message(help_lines(topic, is_admin=is_admin)), replace=True)
         case commands.Misunderstood(sentence):
-            await tell(workspace.calls, origin, render.error_message(sentence), replace=True)
+            await tell(workspace.calls, origin, help_message([f":x: {sentence}"]), replace=True)
         case order:
-            await perform(workspace, origin, order)
+            await perform(workspace, origin, order, Orderer(workspace.person(user), is_admin))
 
 
-async def perform(workspace: Workspace, origin: Request, order: Order) -> None:
+async def perform(workspace: Workspace, origin: Request, order: Order, by: Orderer) -> None:
     """Carries an order out and tells who gave it; a job's progress goes to them directly."""
-    if origin.asker is None:
-        return
-    by = Orderer(origin.asker, await _is_admin(workspace, origin.asker.person_id))
     try:
         carried = await workspace.desk.clerk.perform(order, by)
     except BotError as error:
@@ -78,9 +76,11 @@ async def perform(workspace: Workspace, origin: Request, order: Order) -> None:
         log.warning("order_failed", error=type(error).__name__)
         await tell(workspace.calls, origin, render.error_message(SORRY), replace=True)
         return
-    await tell(workspace.calls, origin, render.notice(carried.lines), replace=True)
+    # Questions among the lines are as Slack sent them.
+    lines = [readable(line, workspace.directory.names) for line in carried.lines]
+    await tell(workspace.calls, origin, render.notice(lines), replace=True)
     if carried.job_id is not None:
-        workspace.tasks.start(watch(workspace, origin.asker.person_id, carried.job_id))
+        workspace.tasks.start(watch(workspace, by.person.person_id, carried.job_id))
 
 
 async def watch(workspace: Workspace, person_id: str, job_id: int) -> None:

@@ -1,6 +1,7 @@
 """Slack as the answering side sees it: where a reply goes, and what its question is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from adapters.slack import render
 from adapters.slack.asking import question_of
@@ -8,6 +9,7 @@ from adapters.slack.calls import SlackRefused
 from adapters.slack.messages import PLATFORM
 from adapters.slack.posting import Place, Posting, delete
 from adapters.slack.replies import EditedReply, PrivateReply, StreamedReply, tell
+from adapters.slack.text import readable
 from adapters.slack.workspace import Workspace
 from bot.conversation import Question, Request
 from bot.ports import Reply, ReplyLost
@@ -26,7 +28,7 @@ class SlackPlatform:
         """A stream in a conversation of two, an edited message in a channel, a private word where it is wanted."""
         workspace = self._of(request)
         if request.private and not request.direct:
-            return PrivateReply(workspace.calls, request, told="response_url" in request.reply_to)
+            return PrivateReply(workspace.calls, request)
         place = Place(request.channel.channel_id, request.thread_id)
         posting = Posting(workspace.calls, request, place, workspace.identity.bot_user_id, places)
         if resumed:
@@ -34,7 +36,8 @@ class SlackPlatform:
         if request.direct and workspace.options.streaming and request.thread_id:
             return StreamedReply(posting, request, workspace.edits, workspace.calls, request.thread_id)
         config = await workspace.desk.upkeep.config(request.channel)
-        return EditedReply(posting, request, workspace.edits, sources=config.sources == "on")
+        asked = replace(request, text=readable(request.text, workspace.directory.names))
+        return EditedReply(posting, asked, workspace.edits, sources=config.sources == "on")
 
     async def question(self, request: Request) -> Question:
         """The request as a question."""

@@ -23,6 +23,8 @@ METADATA = "threadlore_answer"
 EDITS_A_MINUTE = 36
 BURST = 8
 FOUND_WITHIN = 200
+LOOK_SECONDS = 0.5
+EDIT_PAUSES = (0.5, 1.0, 2.0, 4.0)
 LOST = frozenset({"channel_not_found", "not_in_channel", "is_archived", "thread_not_found", "restricted_action"})
 TOO_MUCH = frozenset({"msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format"})
 
@@ -54,7 +56,7 @@ class Place:
     thread: str | None = None
 
     @property
-    def arguments(self) -> dict[str, str]:
+    def arguments(self) -> dict[str, Any]:
         """As Slack's methods want it."""
         return {"channel": self.channel} | ({"thread_ts": self.thread} if self.thread else {})
 
@@ -68,6 +70,7 @@ class Posting:
         self._place = place
         self._bot_user = bot_user
         self._stamps = list(known)
+        self._is_in_doubt = False
 
     @property
     def stamps(self) -> tuple[str, ...]:
@@ -76,13 +79,15 @@ class Posting:
 
     async def take_over(self) -> None:
         """Finds what an earlier try posted, whose answer from Slack was lost."""
-        if not self._stamps:
-            self._stamps = await self._find()
+        self._stamps += [stamp for stamp in await self._find() if stamp not in self._stamps]
+        self._is_in_doubt = False
+        if self._request.direct and self._stamps:
+            await self.end_stream()
 
     async def show(self, message: Rendered) -> None:
         """Puts this into the first message, posting it when there is none."""
         if self._stamps:
-            await self._edit(0, message)
+            await self._edit(0, message, pauses=())
         else:
             await self._post(message, 0)
 
@@ -97,37 +102,51 @@ class Posting:
             await delete(self._calls, self._place.channel, stamp)
         del self._stamps[len(parts) :]
 
-    def adopt(self, stamp: str) -> None:
-        """A message that was made in another way, by a stream."""
-        self._stamps.append(stamp)
+    async def stream(self, text: str) -> str:
+        """Begins the first message as one that grows. Returns its id. Errors: as `Calls.write`."""
+        try:
+            answer = await self._calls.write("chat_startStream", markdown_text=text, **self._place.arguments)
+        except OutcomeUnknown:
+            self._is_in_doubt = True
+            raise
+        self._stamps.append(fields.text(answer, "ts"))
+        return self._stamps[0]
+
+    async def end_stream(self) -> None:
+        """A message that still grows cannot be edited. One that does not is left as it is."""
+        try:
+            await self._calls.write("chat_stopStream", channel=self._place.channel, ts=self._stamps[0])
+        except (SlackRefused, SourceUnavailable) as error:
+            log.info("stream_not_stopped", answer_id=self._request.answer_id, error=type(error).__name__)
 
     async def _post(self, message: Rendered, number: int) -> None:
-        """Posts once. When Slack's answer is lost, looks whether the message is there before posting it again."""
+        """Posts once. After an answer of Slack that was lost, looks whether the message is there before another try."""
         for _ in range(2):
+            if self._is_in_doubt:
+                await asyncio.sleep(LOOK_SECONDS)
+                await self.take_over()
+                if number < len(self._stamps):
+                    await self._edit(number, message)
+                    return
             try:
                 answer = await self._write("chat_postMessage", message, metadata=self._metadata(number))
             except OutcomeUnknown:
-                await asyncio.sleep(0.5)
-                found = await self._find()
-                if len(found) > number:
-                    self._stamps = found
-                    await self._edit(number, message)
-                    return
+                self._is_in_doubt = True
             else:
                 self._stamps.append(fields.text(answer, "ts"))
                 return
         raise SourceUnavailable("Slack does not take the answer.")
 
-    async def _edit(self, number: int, message: Rendered) -> None:
+    async def _edit(self, number: int, message: Rendered, pauses: Sequence[float] = EDIT_PAUSES) -> None:
         """An edit may be repeated: it says the same again."""
         stamp = self._stamps[number]
-        for tries_left in (2, 1, 0):
+        for pause in (*pauses, None):
             try:
                 await self._write("chat_update", message, ts=stamp, metadata=self._metadata(number))
             except OutcomeUnknown:
-                if not tries_left:
+                if pause is None:
                     raise
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(pause)
             else:
                 return
 
@@ -145,14 +164,21 @@ class Posting:
                 return dict((await self._calls.write(method, **plain)).data)
             if error.code in LOST or error.code == "message_not_found":
                 raise ReplyLost from error
+            if error.code == "streaming_state_conflict":
+                await self.end_stream()
+                raise OutcomeUnknown(str(error)) from error
             raise SourceUnavailable(str(error)) from error
 
     async def _find(self) -> list[str]:
-        """The messages of this answer that are there, in their order."""
+        """The messages of this answer that are there, in their order.
+
+        A stream bears no mark; in a conversation of two, an unmarked message after the question is this answer's.
+        """
         args: dict[str, Any] = {"channel": self._place.channel, "limit": FOUND_WITHIN, "include_all_metadata": True}
         try:
             if self._place.thread:
-                answer = await self._calls.read("conversations_replies", ts=self._place.thread, **args)
+                args |= {"ts": self._place.thread, "oldest": self._request.message_id}
+                answer = await self._calls.read("conversations_replies", **args)
             else:
                 answer = await self._calls.read("conversations_history", **args)
         except SlackRefused as error:
@@ -160,17 +186,17 @@ class Posting:
                 raise ReplyLost from error
             raise SourceUnavailable(str(error)) from error
         found: dict[int, str] = {}
+        streams: list[str] = []
         for raw in fields.records(answer.get("messages")):
+            if fields.text(raw, "user") not in {self._bot_user, ""}:
+                continue
             metadata = fields.record(raw.get("metadata"))
             payload = fields.record(metadata.get("event_payload"))
-            is_ours = fields.text(raw, "user") in {self._bot_user, ""}
-            if (
-                is_ours
-                and metadata.get("event_type") == METADATA
-                and payload.get("answer_id") == self._request.answer_id
-            ):
+            if metadata.get("event_type") == METADATA and payload.get("answer_id") == self._request.answer_id:
                 found[fields.integer(payload, "part") or 0] = fields.text(raw, "ts")
-        return [found[number] for number in sorted(found)]
+            elif self._request.direct and not metadata:
+                streams.append(fields.text(raw, "ts"))
+        return [found[number] for number in sorted(found)] or streams[:1]
 
     def _metadata(self, number: int) -> Mapping[str, object]:
         payload = {"answer_id": self._request.answer_id, "part": number}

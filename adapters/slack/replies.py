@@ -15,7 +15,7 @@ from adapters.slack.mrkdwn import escaped
 from adapters.slack.notices import with_question
 from adapters.slack.posting import LOST, EditBudget, Posting
 from adapters.slack.render import Rendered
-from bot.conversation import Answer, Request
+from bot.conversation import Answer, Request, Task
 from bot.ports import ReplyLost
 from knowledge.errors import SourceUnavailable
 
@@ -112,7 +112,7 @@ class StreamedReply(EditedReply):
         piece = escaped_stream(text[self._sent :])
         try:
             if self._stream is None:
-                await self._start(piece)
+                self._stream = await self._posting.stream(piece)
             else:
                 await self._calls.write(
                     "chat_appendStream",
@@ -136,22 +136,9 @@ class StreamedReply(EditedReply):
         await self._stop()
         await super().fail(sentence)
 
-    async def _start(self, piece: str) -> None:
-        args: dict[str, Any] = {"channel": self._request.channel.channel_id, "thread_ts": self._thread}
-        if not self._request.direct and self._request.asker is not None:
-            asker = self._request.asker
-            args |= {"recipient_user_id": asker.person_id, "recipient_team_id": asker.workspace}
-        answer = await self._calls.write("chat_startStream", markdown_text=piece, **args)
-        self._stream = str(answer.get("ts"))
-        self._posting.adopt(self._stream)
-
     async def _stop(self) -> None:
-        if self._stream is None:
-            return
-        try:
-            await self._calls.write("chat_stopStream", channel=self._request.channel.channel_id, ts=self._stream)
-        except (SlackRefused, SourceUnavailable) as error:
-            log.info("stream_not_stopped", answer_id=self._request.answer_id, error=type(error).__name__)
+        if self._stream is not None:
+            await self._posting.end_stream()
 
 
 class PrivateReply:
@@ -160,10 +147,11 @@ class PrivateReply:
     Sent once: such a message cannot be read back, and a missing one is better than two.
     """
 
-    def __init__(self, calls: Calls, request: Request, *, told: bool) -> None:
+    def __init__(self, calls: Calls, request: Request) -> None:
         self._calls = calls
         self._request = request
-        self._told = told
+        # A command has been told so with its acknowledgement; a refusal takes no work.
+        self._told = "response_url" in request.reply_to or request.task is Task.REFUSAL
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -171,7 +159,7 @@ class PrivateReply:
         return ()
 
     async def waiting(self, place: int) -> None:
-        """Says once that work has begun; a command has been told so with its acknowledgement."""
+        """Says once that work has begun."""
         if not self._told:
             self._told = True
             await self._send([render.progress(place or None)])
@@ -189,8 +177,10 @@ class PrivateReply:
         await self._send([render.error_message(sentence)])
 
     async def _send(self, parts: Sequence[Rendered]) -> None:
+        # A shortcut's address belongs to the message it was used on, which is somebody's.
+        replaces = "silent" not in self._request.reply_to
         for number, part in enumerate(parts):
-            await tell(self._calls, self._request, part, replace=number == 0 and self._told)
+            await tell(self._calls, self._request, part, replace=replaces and number == 0)
 
 
 async def tell(calls: Calls, request: Request, message: Rendered, *, replace: bool = False) -> None:
@@ -237,6 +227,15 @@ async def _respond(address: str, message: Rendered, *, replace: bool) -> bool:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+    return await _post_to(address, body)
+
+
+async def take_back(address: str) -> bool:
+    """Removes the message that a button's address belongs to, as its reader sees it. False when it stays."""
+    return await _post_to(address, {"delete_original": True})
+
+
+async def _post_to(address: str, body: dict[str, Any]) -> bool:
     try:
         async with ClientSession(timeout=RESPONSE_TIMEOUT) as session, session.post(address, json=body) as answer:
             return answer.ok

@@ -134,7 +134,8 @@ def _unescaped(text: str) -> str:
 
 
 def _file_name(file: Mapping[str, object]) -> str:
-    """A file's name; "" for one that was deleted or lies beyond the plan's limit."""
+    """A file's name, and the title it was given besides; "" for one deleted or beyond the plan's limit."""
     if fields.text(file, "mode") in {"tombstone", "hidden_by_limit"}:
         return ""
-    return fields.name(file, "name", "title")
+    name, title = fields.name(file, "name"), fields.name(file, "title")
+    return f"{name}, {title}" if name and title and name != title else name or title

@@ -80,10 +80,11 @@ async def open_workspace(
 
     name = fields.text(told.data, "team") or team_id
 
-    async def keep_for_files(channel: ChannelRef, raw: Mapping[str, object]) -> None:
-        payload = {"channel": channel.channel_id, "message": raw}
-        delivery_id = f"files:{channel.channel_id}:{raw.get('ts')}"
-        await desk.inbox.accept(Delivery(PLATFORM, team_id, delivery_id, "files", payload))
+    async def keep(kind: str, channel: ChannelRef, raw: Mapping[str, object]) -> None:
+        if kind != "files" or options.read_files:
+            payload = {"channel": channel.channel_id, "message": raw}
+            delivery_id = f"{kind}:{channel.channel_id}:{raw.get('ts')}"
+            await desk.inbox.accept(Delivery(PLATFORM, team_id, delivery_id, kind, payload))
 
-    history = History(calls, directory, reader, keep_for_files if options.read_files else None)
+    history = History(calls, directory, reader, keep)
     return Workspace(options, identity, name, site, calls, directory, history, reader, desk)

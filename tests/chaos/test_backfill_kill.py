@@ -58,8 +58,9 @@ async def test_nothing_is_lost_or_read_twice_when_readers_are_killed(database, d
         return
     assert 0 < stored < MESSAGES
     last = await start(database_url, kind)
-    while (await jobs.job(job_pk)).state == "running":
-        await asyncio.wait_for(last.stdout.readline(), 20)
+    async with asyncio.timeout(120):
+        while (await jobs.job(job_pk)).state == "running":
+            await asyncio.sleep(0.1)
     await end(last)
     job = await jobs.job(job_pk)
     assert (job.state, job.seen, job.gone) == ("done", MESSAGES, 0)

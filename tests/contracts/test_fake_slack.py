@@ -175,6 +175,15 @@ async def test_what_slack_refuses_is_refused_in_its_words(office, error):
     assert await error_of(REFUSALS[error](office)) == error
 
 
+async def test_a_bot_posts_only_where_it_is(office):
+    elsewhere = office.slack.add_channel("elsewhere", bot_in=False, members=[office.quince])
+    for call in (
+        office.client.chat_postMessage(channel=elsewhere, text="x"),
+        office.client.chat_postEphemeral(channel=elsewhere, user=office.quince, text="x"),
+    ):
+        assert await error_of(call) == "not_in_channel"
+
+
 async def test_an_archived_channel_takes_no_message(office):
     office.slack.archive(office.harvest, silent=True)
     assert await error_of(office.client.chat_postMessage(channel=office.harvest, text="x")) == "is_archived"

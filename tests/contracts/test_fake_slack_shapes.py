@@ -26,14 +26,14 @@ VIEW = {"type": "home", "blocks": [{"type": "divider"}]}
 async def live(slack: FakeSlack, channel: str, user: str) -> None:
     """Everything people can do."""
     guest, stranger = slack.add_user("sorb", ultra=True), slack.add_user("loquat", stranger=True)
-    for newcomer in (guest, stranger, helper := slack.add_user("helper", bot=True)):
+    for newcomer in (guest, stranger, clerk := slack.add_user("clerk", bot=True)):
         slack.join(channel, newcomer, inviter=user)
     file_id = slack.add_file("plan.pdf", b"%PDF", user=user, mimetype="application/pdf")
     parent = slack.post(channel, user, f"<@{slack.bot_user_id}> see <https://tidepool.example|the plan>")
     slack.post(channel, stranger, "me too", thread_ts=parent)
     slack.post(channel, user, "loud", thread_ts=parent, broadcast=True)
     slack.post(channel, user, f"<@{slack.bot_user_id}> the plan", files=[file_id])
-    slack.post(channel, helper, "from a bot", blocks=BLOCKS)
+    slack.post(channel, clerk, "from a bot", blocks=BLOCKS)
     slack.post(channel, None, "from a webhook", subtype="bot_message", bot_id="B99999999", username="hook")
     slack.react(channel, parent, user, "pear")
     slack.react(channel, parent, user, "pear", removed=True)

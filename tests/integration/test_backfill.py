@@ -13,7 +13,7 @@ from knowledge.archive import Archive
 from knowledge.backfill import PAGES_PER_TURN, Backfill
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
 from knowledge.jobs import Jobs
-from knowledge.reading import GIVEN_UP, STUMBLED, WAITS
+from knowledge.reading import GIVEN_UP, STUMBLED, WAITS, Readings
 from tests.fakes.history import FakeHistory
 from tests.talk import channel, described, said
 
@@ -253,6 +253,45 @@ async def test_a_stop_hands_the_job_on_at_once(database, jobs, reader):
     assert await state(jobs, job_pk) == "done"
 
 
+async def test_a_stop_that_a_library_swallowed_is_heeded_after_the_page(database, jobs, reader):
+    source = FakeHistory(*past(40))
+    reading = asyncio.Event()
+
+    async def swallow(call, page):
+        reading.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    source.on_page = swallow
+    await jobs.read(channel("general"), "backfill", since=None)
+    service = asyncio.create_task(reader(source).run())
+    await reading.wait()
+    service.cancel()
+    await asyncio.wait([service], timeout=20)
+    assert service.done()
+    assert len(source.calls) == 1
+
+
+async def test_a_renewal_that_swallows_its_end_keeps_nobody_waiting(database, jobs, reader, monkeypatch):
+    source = FakeHistory(*past(5, every=100), page_size=5)
+    renewing = asyncio.Event()
+
+    async def renew(self, reading):
+        renewing.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async def on_page(call, page):
+        await renewing.wait()
+
+    monkeypatch.setattr(Readings, "renew", renew)
+    source.on_page = on_page
+    job_pk = await jobs.read(channel("general"), "backfill", since=None)
+    async with asyncio.timeout(20):
+        await reader(source, lease_seconds=2).drain()
+    assert await state(jobs, job_pk) == "done"
+
+
 async def test_an_unreadable_channel_ends_the_job_and_is_reported(database, jobs, reader):
     source, told = FakeHistory(*past(5)), []
 
@@ -378,6 +417,7 @@ async def test_only_connected_platforms_are_read(database, jobs):
     job_pk = await jobs.read(channel("general"), "backfill", since=None)
     await Backfill(database, Archive(database), {"elsewhere": FakeHistory()}).drain()
     assert await state(jobs, job_pk) == "running"
+    assert await database.fetch("SELECT fence FROM job") == [(0,)]
 
 
 async def test_what_the_platform_says_of_its_pace_is_kept(database, jobs, reader):

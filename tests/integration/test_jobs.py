@@ -17,6 +17,8 @@ from tests.fakes.history import FakeHistory
 from tests.talk import START, channel, described, said
 
 GENERAL = channel("general")
+WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 class NoEmbedding:
@@ -53,8 +55,13 @@ async def test_an_order_that_is_running_already_is_not_doubled(jobs):
     assert await jobs.read(channel("random"), "reconcile", since=START) != first
 
 
-async def test_two_orders_at_once_are_one_job(jobs):
-    orders = [jobs.read(GENERAL, "backfill", since=None) for _ in range(4)]
+async def test_two_orders_at_once_are_one_job(database, jobs):
+    async with database.transaction() as connection:
+        await connection.execute("LOCK TABLE job IN SHARE MODE")
+        orders = [asyncio.create_task(jobs.read(GENERAL, "backfill", since=None)) for _ in range(2)]
+        async with asyncio.timeout(20):
+            while (await database.fetch(WAITING))[0][0] < 2:
+                await asyncio.sleep(0.01)
     assert len(set(await asyncio.gather(*orders))) == 1
 
 
@@ -64,27 +71,35 @@ async def test_after_its_end_the_same_order_is_a_new_job(jobs):
     assert await jobs.read(GENERAL, "backfill", since=None) != first
 
 
-@pytest.mark.parametrize(
-    ("since", "widened"), [(START, START), (None, None), (START + timedelta(days=40), START + timedelta(days=30))]
-)
-async def test_an_order_that_goes_farther_back_widens_the_running_one(jobs, since, widened):
+async def test_old_comparisons_are_dropped_when_the_next_is_ordered(database, jobs):
+    first, second = [await jobs.read(GENERAL, kind, since=None) for kind in ("reconcile", "backfill")]
+    other = await jobs.read(channel("random"), "reconcile", since=None)
+    await database.execute("UPDATE job SET state = 'done', finished_at = now() - interval '2 days'")
+    third = await jobs.read(GENERAL, "reconcile", since=None)
+    assert [job.job_pk for job in await jobs.jobs()] == [third, other, second]
+    assert await jobs.job(first) is None
+
+
+@pytest.mark.parametrize(("days", "widened"), [(0, 0), (30, 30), (40, 30)])
+async def test_an_order_that_goes_farther_back_widens_the_running_one(jobs, days, widened):
     first = await jobs.read(GENERAL, "backfill", since=START + timedelta(days=30))
-    assert await jobs.read(GENERAL, "backfill", since=since) == first
-    assert (await jobs.job(first)).since == widened
+    assert await jobs.read(GENERAL, "backfill", since=START + timedelta(days=days)) == first
+    assert (await jobs.job(first)).since == START + timedelta(days=widened)
+    assert await jobs.read(GENERAL, "backfill", since=None) == first
+    assert (await jobs.job(first)).since is None
+    assert await jobs.read(GENERAL, "backfill", since=START) == first
+    assert (await jobs.job(first)).since is None
 
 
 async def test_a_widened_reading_begins_anew_and_its_old_reader_stops(database, jobs):
-    old, new = [
-        [said(f"{when}-{n}", "words", minute=at + n) for n in range(9)] for when, at in (("old", 0), ("new", 5000))
-    ]
-    source = FakeHistory(*old, *new)
+    source = FakeHistory(*[said(f"m{n}", "words", minute=n) for n in range(18)])
 
     async def widen(call, page):
         if len(source.calls) == 2:
             assert await jobs.read(GENERAL, "backfill", since=None) == first
 
     source.on_page = widen
-    first = await jobs.read(GENERAL, "backfill", since=START + timedelta(minutes=5000))
+    first = await jobs.read(GENERAL, "backfill", since=START + timedelta(minutes=9))
     await Backfill(database, Archive(database), {"test": source}).drain()
     job = await jobs.job(first)
     assert (job.state, job.seen, job.since) == ("done", 18, None)
@@ -147,7 +162,8 @@ async def test_a_forgotten_channel_is_read_no_further(database, jobs):
     assert await database.fetch("SELECT * FROM message") == []
     await database.execute("UPDATE job SET lease_until = '-infinity'")
     assert await Readings(database, lease_seconds=60).claim(["test"]) is None
-    assert (await jobs.job(job_pk)).state == "cancelled"
+    job = await jobs.job(job_pk)
+    assert (job.state, job.note) == ("cancelled", "The channel was closed.")
 
 
 async def test_one_job_is_claimed_once_by_many(database, jobs):

@@ -52,9 +52,10 @@ async def test_any_emoji_name_is_taken(database, archive, emoji):
 
 
 async def test_a_reaction_changes_neither_the_text_nor_the_index(database, archive):
-    before = await database.fetch("SELECT rev, edited_ts, event_ts, content_hash FROM message")
+    query = "SELECT rev, edited_ts, event_ts, content_hash FROM message ORDER BY message_pk"
+    before = await database.fetch(query)
     await archive.react(REF, "tada", 1)
-    assert await database.fetch("SELECT rev, edited_ts, event_ts, content_hash FROM message") == before
+    assert await database.fetch(query) == before
     assert await database.fetch("SELECT * FROM dirty") == []
 
 

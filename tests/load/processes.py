@@ -12,16 +12,20 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 def environment(slack, database_url, redis_url, **more):
     """What a bot process needs to find everything; nothing else of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
-    return kept | {
-        "THREADLORE_DATABASE__URL": database_url,
-        "THREADLORE_REDIS__URL": redis_url,
-        "THREADLORE_SLACK__API_URL": slack.api_url,
-        "THREADLORE_SLACK__BOT_TOKEN": slack.bot_token,
-        "THREADLORE_SLACK__APP_TOKEN": slack.app_token,
-        "THREADLORE_MODEL__PARALLEL": "4",
-        "THREADLORE_ANSWER__DECLINE_BELOW": "0.2",
-        "PYTHONPATH": REPOSITORY,
-    } | more
+    return (
+        kept
+        | {
+            "THREADLORE_DATABASE__URL": database_url,
+            "THREADLORE_REDIS__URL": redis_url,
+            "THREADLORE_SLACK__API_URL": slack.api_url,
+            "THREADLORE_SLACK__BOT_TOKEN": slack.bot_token,
+            "THREADLORE_SLACK__APP_TOKEN": slack.app_token,
+            "THREADLORE_MODEL__PARALLEL": "4",
+            "THREADLORE_ANSWER__DECLINE_BELOW": "0.2",
+            "PYTHONPATH": REPOSITORY,
+        }
+        | more
+    )
 
 
 class BotProcess:

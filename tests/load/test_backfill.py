@@ -23,7 +23,10 @@ async def test_a_long_past_is_read_once_through_429s_and_kills(database_url, ser
         people = [slack.add_user(f"tree-{number}") for number in range(20)]
         channel = slack.add_channel("grove", members=people)
         start = slack.clock.now() - 400 * 86400
-        said = [(people[n % 20], f"row {n} of the orchard was pruned", f"{start + n * 60:.6f}") for n in range(messages - threads)]
+        said = [
+            (people[n % 20], f"row {n} of the orchard was pruned", f"{start + n * 60:.6f}")
+            for n in range(messages - threads)
+        ]
         slack.seed(channel, said)
         parents = dice.sample(said, threads)
         slack.seed(channel, [(people[1], f"reply about {p[1]}", f"{float(p[2]) + 7:.6f}", p[2]) for p in parents])
@@ -46,6 +49,7 @@ async def test_a_long_past_is_read_once_through_429s_and_kills(database_url, ser
             await bot.stop()
         bot = await start_bot(tmp_path, settings, tmp_path / "generations")
         try:
+
             async def done():
                 rows = await database.fetch("SELECT count(*) FROM job WHERE kind = 'backfill' AND state = 'done'")
                 return rows[0][0] >= 1

@@ -33,7 +33,9 @@ async def test_four_deliveries_to_two_processes_make_one_answer(database_url, se
                 await asyncio.sleep(0.02)
 
             def answered():
-                finished = [one for channel in channels for one in slack.bot_messages(channel) if "hourglass" not in one.text]
+                finished = [
+                    one for channel in channels for one in slack.bot_messages(channel) if "hourglass" not in one.text
+                ]
                 return len([one for one in finished if one.thread_ts]) >= mentions
 
             await slack.until(answered, timeout=1500)

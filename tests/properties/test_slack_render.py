@@ -101,6 +101,8 @@ def assert_sendable(part):
 @given(LONG_TEXTS)
 @example("<<!here>!here>")
 @example("@\u200d@here")
+@example("**://evil.example")
+@example("`@here`py")
 @example("\n".join("> " * n + "x" for n in range(60)))
 def test_model_text_has_no_power(text):
     shown = mrkdwn(text)

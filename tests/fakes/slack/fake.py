@@ -13,6 +13,9 @@ from tests.fakes.slack.socket_mode import Socket
 from tests.fakes.slack.web_api import Call
 from tests.fakes.slack.workspace import Workspace
 
+PATIENCE = 30.0
+"""Seconds a test waits before it gives up: many, since a busy machine is slow and a passing test waits no longer."""
+
 
 class FakeSlack(Workspace):
     """`async with FakeSlack() as slack:` listens on 127.0.0.1. What it says of the default workspace it is itself.
@@ -112,7 +115,7 @@ class FakeSlack(Workspace):
         }
         return self.outbox.push(Delivery("events_api", payload, self.team_id))
 
-    async def connected(self, count: int = 1, *, timeout: float = 5.0) -> None:
+    async def connected(self, count: int = 1, *, timeout: float = PATIENCE) -> None:
         """Waits until the app has opened `count` sockets since the start, and at least one is open now."""
         mode = self.server.socket_mode
         await self.until(lambda: mode.connections >= count and mode.sockets, timeout=timeout)
@@ -133,10 +136,10 @@ class FakeSlack(Workspace):
         for socket in self.sockets:
             socket.muted = True
 
-    async def settled(self, *, timeout: float = 10.0) -> None:
+    async def settled(self, *, timeout: float = PATIENCE) -> None:
         """Waits until every event was acked, or given up."""
         await self.until(lambda: all(each.outbox.is_settled() for each in self.server.workspaces), timeout=timeout)
 
-    async def until(self, happened: Callable[[], Any], *, timeout: float = 5.0) -> Any:
+    async def until(self, happened: Callable[[], Any], *, timeout: float = PATIENCE) -> Any:
         """Waits until `happened()` is true and returns what it said. Errors: TimeoutError."""
         return await self.server.until(happened, timeout)

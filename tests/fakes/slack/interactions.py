@@ -31,7 +31,7 @@ class Interaction:
         """What the app sent to the response_url so far."""
         return self.screen.server.response_urls.posts_to(self.response_url)
 
-    async def answer(self, seconds: float = 5.0) -> Any:
+    async def answer(self, seconds: float = 30.0) -> Any:
         """What came with the ack; None for an empty one. Errors: TimeoutError, also when the app acked too late."""
         await self.screen.server.until(self.delivery.done.is_set, seconds)
         if self.delivery.state != "acked":

@@ -7,6 +7,7 @@ import pytest
 
 from bot.commands.serve import services
 from bot.config import Settings
+from bot.memory import open_redis
 from bot.web import web_server
 from bot.wiring import open_app
 from tests.fakes.models import WordEmbedding, first_source, scripted
@@ -21,6 +22,13 @@ async def slack():
         yield opened
 
 
+@pytest.fixture(autouse=True)
+async def empty_memory(servers):
+    """Keys of messages begin anew with each database: what a test before remembered of them is not this one's."""
+    async with open_redis(servers[1]) as client:
+        await client.flushall()
+
+
 @pytest.fixture
 async def tidepool(slack, bot):
     """A workspace with people, a channel with a past, and a bot that a test starts."""
@@ -32,6 +40,7 @@ async def proxy(database_url, tmp_path_factory):
     """A door in front of the database. A bot goes through it with `database=proxy.url`."""
     async with fault_proxy(database_url, tmp_path_factory.mktemp("door")) as opened:
         yield opened
+    await asyncio.sleep(0)  # its transports close in the loop's next turn
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from tests.fakes.slack.channel import PRIVATE, PUBLIC
 PATIENCE_SECONDS = 30.0
 MARKED = re.compile(r"^\[(\d+)\] [^:]*: (.*)$", re.MULTILINE)
 
+READINGS = "SELECT channel_id, state FROM job JOIN channel USING (channel_pk) WHERE created_at >= joined_at"
+
 
 def every_source(prompt):
     """A model that holds nothing back: whatever reaches its prompt is in its answer."""
@@ -50,9 +52,8 @@ async def caught_up(app, slack):
     }
 
     async def is_read():
-        joined = await rows(app, "SELECT channel_id FROM channel WHERE joined_at IS NOT NULL AND removed_at IS NULL")
-        running = await rows(app, "SELECT 1 FROM job WHERE state = 'running'")
-        return wanted <= {channel_id for (channel_id,) in joined} and not running
+        jobs = await rows(app, READINGS)
+        return wanted <= {channel_id for channel_id, _ in jobs} and all(state != "running" for _, state in jobs)
 
     await eventually(is_read)
     await quiet(app, slack)

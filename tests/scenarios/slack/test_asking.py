@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from tests.fakes.models import first_source
-from tests.scenarios.slack.talk import KAFKA, WHY_KAFKA, buttons, shown
+from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, WORKING, best_source, buttons, shown
 
 
 async def test_a_mention_is_answered_in_its_thread_with_mark_author_age_channel_and_link(tidepool):
@@ -101,6 +100,26 @@ async def test_an_edited_question_is_not_answered_again_but_a_mention_that_an_ed
         await tidepool.answer(forgot)
 
 
+@pytest.mark.parametrize("place", ["shared", "group", "configured"])
+async def test_where_not_everybody_may_see_it_only_the_asker_sees_the_answer(tidepool, place):
+    slack, where = tidepool.slack, tidepool.harvest
+    match place:
+        case "shared":
+            stranger = slack.add_user("stranger", stranger=True)
+            where = slack.add_channel("fair", ext_shared=True, members=[tidepool.quince, tidepool.tamarind, stranger])
+        case "group":
+            where = slack.add_channel("", mpim=True, members=[tidepool.quince, tidepool.tamarind])
+    async with tidepool.bot(learned=place != "group"):
+        await slack.until(lambda: slack.bot_messages(tidepool.harvest), timeout=PATIENCE)
+        if place == "configured":
+            await tidepool.order("config replies private")
+        asked = tidepool.mention(WHY_KAFKA, where=where)
+        working, answer = await tidepool.answers(asked, where=where)
+    assert WORKING in working.text
+    assert KAFKA in answer.text
+    assert answer.ephemeral_for == tidepool.quince
+
+
 # ---- threads ------------------------------------------------------------------------------------------------------
 
 
@@ -153,11 +172,11 @@ async def test_the_bot_stays_out_of_threads_where_nobody_asked_it(tidepool):
 
 async def test_a_bare_mention_in_a_thread_asks_about_the_thread(tidepool):
     async with tidepool.bot():
-        root = tidepool.say("does anybody remember why we dropped Kafka?", who=tidepool.sorrel)
+        root = tidepool.say("why did we drop Kafka again?", who=tidepool.sorrel)
         tidepool.mention("", thread_ts=root)
         answer = await tidepool.answer(root)
         assert KAFKA in answer.text
-        assert "Question: does anybody remember" in tidepool.prompts[0]
+        assert "Question: why did we drop Kafka again?" in tidepool.prompts[0]
 
 
 async def test_a_bare_mention_outside_a_thread_and_one_with_an_image_only_are_asked_back(tidepool):
@@ -175,7 +194,7 @@ async def test_the_thread_itself_is_context_where_the_past_of_the_channel_cannot
     root, _ = slack.seed(
         tidepool.harvest,
         [
-            (tidepool.sorrel, "Where is the spare pump?", "1790000000.000100"),
+            (tidepool.sorrel, "Press two stands still", "1790000000.000100"),
             (tidepool.tamarind, "The spare pump is behind the cider barrels", "1790000001.000100", "1790000000.000100"),
         ],
     )
@@ -204,7 +223,7 @@ async def test_names_stand_for_mentions_and_nothing_the_bot_says_pings_anybody(t
 
     def echo(prompt):
         asked = prompt.partition("Question: ")[2].splitlines()[0]
-        return f"{first_source(prompt)} You asked: {asked} <@{tidepool.quince}> <!channel> @here <#{tidepool.harvest}>"
+        return f"{best_source(prompt)} You asked: {asked} <@{tidepool.quince}> <!channel> @here <#{tidepool.harvest}>"
 
     slack.seed(tidepool.harvest, [(tidepool.sorrel, "picker and tamarind told everyone why we drop Kafka")])
     async with tidepool.bot(echo):

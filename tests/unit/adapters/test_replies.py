@@ -241,6 +241,9 @@ def utf16(text):
         ("xx👩‍👩‍👧yy", 6, ["xx", "👩‍👩‍👧y", "y"]),
         ("xxe\u0301yy", 3, ["xx", "e\u0301y", "y"]),
         ("<" * 9, 4, ["<<<<", "<<<<", "<"]),
+        ("ask [12]", 6, ["ask", "[12]"]),
+        ("so <https://a|[1]>", 16, ["so", "<https://a|[1]>"]),
+        ("so it <https://a|[1]>", 20, ["so", "it <https://a|[1]>"]),
     ],
 )  # fmt: skip
 def test_where_text_is_cut(text, limit, parts):
@@ -268,11 +271,17 @@ def test_code_is_closed_and_opened_again():
     assert lines[:-2] == [line for line in text.split("\n") if line.strip() and "```" not in line][:-1]
 
 
-def test_a_fence_is_not_opened_for_its_closing_line():
-    for lines in range(20, 60):
-        text = "```\n" + "x = 1\n" * lines + "```"
-        for part in split(text, 150):
-            assert part.count("x = 1") > 0
+def test_no_part_opens_code_for_nothing():
+    for limit in range(140, 160):
+        for part in split("```\n" + "x = 1\n" * 23 + "```\n\n" + "after " * 40, limit):
+            assert "```" not in part or "x = 1" in part
+    assert split("```py\n" + "x" * 150 + "\n```", 120) == [f"```py\n{'x' * 110}\n```", f"```py\n{'x' * 40}\n```"]
+
+
+def test_blank_lines_of_code_are_kept():
+    code = "\n\n\n".join(f"x = {n}" for n in range(60))
+    parts = split(f"```\n{code}\n```", 130)
+    assert "\n".join(part.removeprefix("```\n").removesuffix("\n```") for part in parts) == code
 
 
 @pytest.mark.parametrize(

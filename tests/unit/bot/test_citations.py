@@ -48,6 +48,19 @@ def test_two_sentences_cite_two_lines():
     assert [c.line for c in cited.citations] == [KAFKA, LUNCH]
 
 
+def test_a_dot_inside_of_a_word_or_a_number_ends_no_sentence_and_loses_none():
+    source = line(3, "The pump runs version 2.4, see plan.pdf on wiki.example.")
+    cited = resolve("The pump runs version 2.4 [1]. See plan.pdf on wiki.example [1].", [source])
+    assert cited.text == "The pump runs version 2.4. [1] See plan.pdf on wiki.example. [1]"
+    assert cited.sentences == 2
+
+
+@given(st.text(alphabet="ab1.!? \n。", max_size=40))
+def test_no_letter_of_an_answer_gets_lost(text):
+    kept = "".join(resolve(text, []).text.split())
+    assert kept == "".join(text.split())
+
+
 def test_chinese_sentences_are_cited_too():
     source = line(3, "决定更换门封条的供应商，改用硅胶。", "Pomelo")
     cited = resolve("更换门封条的供应商，改用硅胶。", [source])

@@ -128,7 +128,7 @@ def test_points_come_from_all_over_the_time():
 
 
 def test_where_there_is_room_for_all_a_good_morning_is_still_left_out():
-    remarks = [*talk(20), remark(20, "good morning", who="persimmon")]
+    remarks = [*talk(20), remark(20, "morning!", who="persimmon")]
     told = chosen(remarks, most=80)
     assert len(told) > 15
     assert 20 not in told

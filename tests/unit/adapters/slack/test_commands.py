@@ -30,7 +30,7 @@ LINK = "https://tidepool.slack.example/archives/C0MILLOPS1/p1777600100000200"
 
 
 def here(channel_id="C0HERE"):
-    return Here(channel(channel_id), NOW, CHANNELS.get, PEOPLE.get, "talk-1")
+    return Here(channel(channel_id), NOW, CHANNELS.get, PEOPLE.get)
 
 
 def channel(channel_id):
@@ -122,7 +122,7 @@ CASES = [
     Case("forget-me", ForgetMe()),
     Case("forget me", ForgetMe()),
     Case("Remember Me", RememberMe()),
-    Case("reset", ResetConversation("talk-1", HERE)),
+    Case("reset", ResetConversation(HERE)),
 ]
 
 

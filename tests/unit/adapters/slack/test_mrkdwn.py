@@ -58,11 +58,16 @@ CASES = [
         "```\nKiln             | 数量\n-----------------+-----\n"
         "bisque &amp; &lt;glaze&gt; | 3\n高温             | 4\n```",
     ),
+    Case(
+        "table with a link",
+        "a|b\n-|-\n//evil.example/long|c",
+        "```\na              | b\n---------------+--\n(link removed) | c\n```",
+    ),
     Case("link", "see [the wiki](https://evil.example/x)", "see the wiki"),
     Case("image", "![a **tide** table](https://evil.example/a.png)", "a tide table"),
     Case("bare link", "see https://evil.example/?k=1, now", "see (link removed) now"),
     Case("a mark becomes a link", "so it is [1][2].", "so it is <https://a.example|[1]>[2]."),
-    Case("a mark that looks like a definition", "[1]: so it is", "<https://a.example|[1]>: so it is"),
+    Case("a mark that looks like a definition", "[1]: night", "<https://a.example|[1]>: night"),
     Case("escapes", "1 < 2 & 3 > 2 &amp;", "1 &lt; 2 &amp; 3 &gt; 2 &amp;amp;"),
     Case("HTML is text", "<b>x</b>\n\n<div>\ny", "&lt;b&gt;x&lt;/b&gt;\n\n&lt;div&gt;\ny"),
     Case("names with lines", "snake_case and __dunder__ and 2 * 3", "snake_case and *dunder* and 2 * 3"),

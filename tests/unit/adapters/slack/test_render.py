@@ -328,5 +328,4 @@ def test_the_dialog_that_asks_for_a_reason():
     assert values == ["wrong", "outdated", "missing_source", "unclear", "other"]
     assert comment["optional"] is True
     assert comment["element"]["max_length"] == 500
-    names = [block["block_id"] + block["element"]["action_id"] for block in view["blocks"]]
-    assert len(set(names)) == len(names) == 2
+    assert [block["element"]["action_id"] for block in view["blocks"]] == ["reason", "comment"]

@@ -1,0 +1,365 @@
+"""`/lore …`: what admins may order, what everybody may order for themselves, and what nobody else may."""
+
+import pytest
+
+from adapters.slack import ordering
+from tests.scenarios.slack.scene import (
+    ask,
+    ask_directly,
+    caught_up,
+    eventually,
+    every_source,
+    kept,
+    message,
+    order,
+    quiet,
+    rows,
+    texts,
+)
+
+NOTICE = "Hello, I am a bot"
+REFUSED = "Only admins of this workspace"
+ADMIN_ORDERS = (
+    "status",
+    "gaps",
+    "reindex #harvest",
+    "cancel 1",
+    "config #harvest",
+    "config #harvest bot off",
+    "forget #harvest",
+    "forget @tamarind",
+)
+
+
+@pytest.fixture
+def people(slack):
+    return slack.add_user("quince"), slack.add_user("tamarind")
+
+
+@pytest.fixture
+def pear(slack):
+    return slack.add_user("pear", admin=True)
+
+
+@pytest.fixture
+def harvest(slack, people, pear):
+    return slack.add_channel("harvest", members=[*people, pear])
+
+
+def link(slack, channel, ts):
+    return f"https://{slack.name}.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+
+async def audited(app):
+    return await rows(app, "SELECT person_id, action, allowed FROM audit ORDER BY audit_pk")
+
+
+# ---- who may ------------------------------------------------------------------------------------------------------
+
+
+async def test_no_order_of_an_admin_is_carried_out_for_anybody_else_and_each_try_is_noted(slack, bot, people, harvest):
+    quince, tamarind = people
+    guest = slack.add_user("juniper", guest=True)
+    gone = slack.add_user("medlar", admin=True, deleted=True)
+    slack.channels[harvest].members |= {guest: None}
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The gate is green")
+        await quiet(app, slack)
+        orders = (*ADMIN_ORDERS, f"forget {link(slack, harvest, ts)}")
+        tries = [(quince, harvest), (guest, harvest), (gone, harvest), (quince, slack.open_im(quince))]
+        said = [await order(app, slack, who, where, text) for who, where in tries for text in orders]
+        assert all(REFUSED in one for one in said), said
+        assert [allowed for _, _, allowed in await audited(app)] == [False] * len(said)
+        assert (await message(app, ts))[0] == "The gate is green"
+        assert await rows(app, "SELECT 1 FROM channel_config") == []
+        assert await rows(app, "SELECT count(*) FROM job") == [(1,)]
+
+
+async def test_who_the_settings_name_is_an_admin_too_and_only_there(slack, bot, people, harvest):
+    quince, tamarind = people
+    async with bot(admins=f"{quince}, U404") as app:
+        await caught_up(app, slack)
+        assert "1 channels" in await order(app, slack, quince, harvest, "status")
+        assert REFUSED in await order(app, slack, tamarind, harvest, "status")
+        assert await audited(app) == [(quince, "ShowStatus", True), (tamarind, "ShowStatus", False)]
+
+
+async def test_while_slack_does_not_say_who_is_an_admin_nobody_is(slack, bot, people, pear, harvest):
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.faults.on("users.info", times=None, status=503)
+        assert REFUSED in await order(app, slack, pear, harvest, "status")
+        slack.faults.clear()
+        slack.change_user(pear, admin=False, silent=True)
+        assert REFUSED in await order(app, slack, pear, harvest, "status")
+
+
+async def test_help_lists_what_one_may_type(slack, bot, people, pear, harvest):
+    quince, _ = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        mine, all_of_it = [await order(app, slack, who, harvest, "help") for who in (quince, pear)]
+        assert "forget-me" in mine
+        assert "reindex" not in mine
+        assert "reindex" in all_of_it
+        assert "summary" in await order(app, slack, quince, harvest, "help summary")
+        assert await order(app, slack, quince, harvest, "") == mine
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("statsu", "did you mean `/lore status`"),
+        ("reindex", "Say which channel"),
+        ("reindex #nowhere", "no channel called nowhere"),
+        ("reindex #harvest since never", "I do not know that day"),
+        ("cancel", "Say which job"),
+        ("forget", "Say what to forget"),
+        ("forget something", "Say what to forget"),
+        ("config colour red", "There is no setting colour"),
+        ("config bot maybe", "bot can be on or off"),
+        ("config language klingon-language", "language can be auto"),
+        ("config model big", "default only"),
+        ("status please", "`status` stands alone"),
+    ],
+)
+async def test_what_is_mistyped_is_answered_by_a_sentence(slack, bot, pear, harvest, typed, says):
+    async with bot() as app:
+        await caught_up(app, slack)
+        answer = await order(app, slack, pear, harvest, typed)
+        assert says in answer
+        assert "\n" not in answer
+        assert await rows(app, "SELECT 1 FROM channel_config") == []
+
+
+# ---- jobs ---------------------------------------------------------------------------------------------------------
+
+
+async def test_reindexing_shows_its_progress_to_who_ordered_it(slack, bot, people, pear, harvest, monkeypatch):
+    monkeypatch.setattr(ordering, "PROGRESS_SECONDS", 0.05)
+    _, tamarind = people
+    slack.seed(harvest, [(tamarind, f"Row {n} is pruned") for n in range(7)])
+    async with bot() as app:
+        await caught_up(app, slack)
+        await rows(app, "SELECT 1")
+        await app.admin.database.execute("DELETE FROM message")
+        history = slack.faults.on("conversations.history", hold=True)
+        assert "Job 2 has begun" in await order(app, slack, pear, harvest, "reindex #harvest")
+        talk = slack.open_im(pear)
+        await slack.until(lambda: any("running, 0 messages" in text for text in texts(slack, talk)), timeout=20)
+        assert "Job 2: backfill of #harvest running" in await order(app, slack, pear, harvest, "status")
+        history.release()
+        await slack.until(lambda: any("done, 7 messages read" in text for text in texts(slack, talk)), timeout=20)
+        assert len(texts(slack, talk)) == 1
+        assert await rows(app, "SELECT count(*) FROM message") == [(7,)]
+        assert all("Job 2" not in text for who in people for text in texts(slack, harvest, who))
+
+
+async def test_a_job_can_be_stopped(slack, bot, people, pear, harvest, monkeypatch):
+    monkeypatch.setattr(ordering, "PROGRESS_SECONDS", 0.05)
+    async with bot() as app:
+        await caught_up(app, slack)
+        history = slack.faults.on("conversations.history", hold=True)
+        await order(app, slack, pear, harvest, "reindex #harvest full")
+        await history.reached.wait()
+        assert "Job 2 is stopped" in await order(app, slack, pear, harvest, "cancel 2")
+        history.release()
+        talk = slack.open_im(pear)
+        await slack.until(lambda: any("cancelled" in text for text in texts(slack, talk)), timeout=20)
+        assert "Job 2 is not running" in await order(app, slack, pear, harvest, "cancel 2")
+        assert "Job 99 is not running" in await order(app, slack, pear, harvest, "cancel 99")
+
+
+# ---- forgetting ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_forgotten_message_is_gone_for_good(slack, bot, people, pear, harvest):
+    quince, tamarind = people
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The zephyr key is under the stone")
+        assert "stone" in await ask(app, slack, quince, harvest, "where is the zephyr key?")
+        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget {link(slack, harvest, ts)}")
+        assert await kept(app, "under the stone") == []
+        assert all("stone" not in text for text in texts(slack, harvest))
+        slack.edit(harvest, ts, "The zephyr key is under the stone, really")
+        await order(app, slack, pear, harvest, "reindex #harvest")
+        await caught_up(app, slack)
+        assert await kept(app, "under the stone") == []
+
+
+async def test_a_forgotten_person_is_gone_and_may_go_on_writing(slack, bot, people, pear, harvest):
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The zephyr key is under the stone")
+        mine = slack.post(harvest, quince, "I lost mine")
+        await quiet(app, slack)
+        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <@{tamarind}>")
+        assert await kept(app, "zephyr") == []
+        assert (await message(app, mine))[0] == "I lost mine"
+        later = slack.post(harvest, tamarind, "I have a new one")
+        await quiet(app, slack)
+        assert (await message(app, later))[0] == "I have a new one"
+
+
+async def test_a_forgotten_channel_stays_forgotten_until_somebody_asks_the_bot_in_again(
+    slack, bot, people, pear, harvest
+):
+    quince, tamarind = people
+    cellar = slack.add_channel("cellar", members=[*people, pear], private=True)
+    slack.seed(cellar, [(tamarind, "The zephyr rack holds forty")])
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <#{cellar}|cellar>")
+        assert await kept(app, "zephyr") == []
+        slack.post(cellar, tamarind, "The zephyr rack was moved")
+        assert "Nothing found" in await ask_directly(app, slack, quince, "what does the zephyr rack hold?")
+        assert await kept(app, "zephyr rack was") == []
+        assert "I know no such channel" in await order(app, slack, pear, harvest, f"forget <#{cellar}|cellar>")
+    async with bot() as app:
+        await caught_up_elsewhere(app, slack, harvest)
+        slack.post(cellar, tamarind, "The zephyr rack was moved again")
+        slack.rename_channel(cellar, "vault")
+        await quiet(app, slack)
+        assert "message" not in await kept(app, "zephyr")
+        notices = sum(NOTICE in text for text in texts(slack, cellar))
+        slack.leave(cellar, slack.bot_user_id)
+        slack.join(cellar, slack.bot_user_id)
+        await caught_up(app, slack)
+        assert "forty" in await ask_directly(app, slack, quince, "what does the zephyr rack hold?")
+        assert sum(NOTICE in text for text in texts(slack, cellar)) == notices + 1
+
+
+async def caught_up_elsewhere(app, slack, channel):
+    async def is_read():
+        return await rows(app, "SELECT 1 FROM job WHERE kind = 'reconcile' AND state = 'done'")
+
+    await eventually(is_read)
+
+
+async def test_who_wants_to_be_forgotten_is_and_stays_so(slack, bot, people, pear, harvest):
+    _, tamarind = people
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The zephyr key is under the stone")
+        await quiet(app, slack)
+        slack.post(harvest, people[0], "The barn door has a bell")
+        await ask(app, slack, tamarind, harvest, "is my zephyr question about the barn door bell kept?")
+        assert len(await kept(app, "zephyr")) == 3
+        answer = await order(app, slack, tamarind, harvest, "forget-me")
+        assert "Forgotten: 1 message of yours" in answer
+        assert await kept(app, "zephyr") == []
+        slack.post(harvest, tamarind, "The zephyr lock is new")
+        await ask(app, slack, tamarind, harvest, "what of the zephyr lock?")
+        assert "bell" in await ask_directly(app, slack, tamarind, "what has the barn door of the zephyr?")
+        await order(app, slack, pear, harvest, "reindex #harvest")
+        await caught_up(app, slack)
+        assert await kept(app, "zephyr") == []
+        assert "I may keep" in await order(app, slack, tamarind, harvest, "remember-me")
+        ts = slack.post(harvest, tamarind, "The zephyr bell rings")
+        await quiet(app, slack)
+        assert (await message(app, ts))[0] == "The zephyr bell rings"
+
+
+async def test_a_reset_forgets_the_talk_here(slack, bot, people, harvest):
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The zephyr key is under the stone")])
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        await ask(app, slack, quince, harvest, "where is the zephyr key?")
+        await ask(app, slack, tamarind, harvest, "who has the zephyr key?")
+        await ask_directly(app, slack, quince, "where is my zephyr key?")
+        assert len(await turns(app)) == 3
+        assert "Forgotten: 1 question" in await order(app, slack, quince, harvest, "reset")
+        assert len(await turns(app)) == 2
+        assert "Forgotten: 1 question" in await order(app, slack, quince, slack.open_im(quince), "reset")
+        assert len(await turns(app)) == 1
+
+
+async def turns(app):
+    return [place for place in await kept(app, "zephyr") if "turns" in place]
+
+
+# ---- settings and gaps --------------------------------------------------------------------------------------------
+
+
+async def test_a_channel_is_set_and_shown(slack, bot, people, pear, harvest):
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill")])
+    question = "where does the harvest wagon stand?"
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert "replies: public" in await order(app, slack, pear, harvest, "config")
+        assert "replies: private" in await order(app, slack, pear, harvest, "config replies private")
+        before = len(slack.visible_payloads())
+        assert "behind the mill" in await ask(app, slack, quince, harvest, question)
+        assert {reader for sent in slack.visible_payloads()[before:] for reader in sent.audience} == {quince}
+        talk = slack.open_im(pear)
+        assert "replies: public" in await order(app, slack, pear, talk, "config #harvest replies public")
+        assert "direct conversation" in await order(app, slack, pear, talk, "config replies public")
+
+
+async def test_a_channel_that_is_switched_off_is_closed_and_neither_read_nor_answered(
+    slack, bot, people, pear, harvest
+):
+    quince, tamarind = people
+    (ts,) = slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill")])
+    async with bot() as app:
+        await caught_up(app, slack)
+        await order(app, slack, pear, harvest, "config bot off")
+        assert "switched off" in await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
+        later = slack.post(harvest, tamarind, "The wagon was moved")
+        assert "behind the mill" not in await ask_directly(app, slack, quince, "where does the harvest wagon stand?")
+        slack.delete(harvest, ts)
+        await quiet(app, slack)
+        assert await message(app, later) is None
+        assert (await message(app, ts))[:2] == (None, True)
+        await order(app, slack, pear, harvest, "config bot on")
+        await caught_up(app, slack)
+        assert (await message(app, later))[0] == "The wagon was moved"
+
+
+async def test_questions_without_a_good_answer_are_listed_in_groups(slack, bot, people, pear, harvest):
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill")])
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert "No question was left open" in await order(app, slack, pear, harvest, "gaps")
+        await ask(app, slack, quince, harvest, "who repairs the zephyr turbine?")
+        await ask(app, slack, tamarind, harvest, "who repairs our zephyr turbine?")
+        await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
+        answer = slack.bot_messages(harvest)[-1]
+        slack.click(quince, answer.ts, "lore_unhelpful")
+        await ask_directly(app, slack, quince, "who repairs my secret turbine?")
+        await quiet(app, slack)
+        listed = (await order(app, slack, pear, harvest, "gaps")).splitlines()
+        assert len(listed) == 2
+        assert "who repairs our zephyr turbine?" in listed[0]
+        assert "2 times" in listed[0]
+        assert "where does the harvest wagon stand?" in listed[1]
+        assert "unhelpful" in listed[1]
+        assert "Gap(" not in "".join(listed)
+
+
+async def test_an_admin_of_one_workspace_sees_nothing_of_another(slack, bot, people, pear, harvest):
+    other = slack.add_workspace("lagoon")
+    medlar = other.add_user("medlar", admin=True)
+    place = other.add_channel("secret-harbour", members=[medlar])
+    tokens = {"bot_token": other.bot_token, "app_token": other.app_token, "signing_secret": other.signing_secret}
+    async with bot(workspaces=[tokens]) as app:
+        await caught_up(app, slack)
+        other.post(place, medlar, f"<@{other.bot_user_id}> who repairs the zephyr turbine?")
+        await quiet(app, slack)
+        status = await order(app, slack, pear, harvest, "status")
+        assert "#harvest" in status
+        assert "secret-harbour" not in status
+        assert "No question was left open" in await order(app, slack, pear, harvest, "gaps")
+        job = (await rows(app, "SELECT job_pk FROM job JOIN channel USING (channel_pk) WHERE name = 'secret-harbour'"))[
+            0
+        ][0]
+        assert "is not running" in await order(app, slack, pear, harvest, f"cancel {job}")
+        typed = other.slash_command(medlar, place, "/lore", "gaps")
+        await quiet(app, slack)
+        assert "zephyr" in typed.posts[-1]["text"]

@@ -14,9 +14,10 @@ GET = """
 SELECT config FROM channel_config
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 SET = """
-INSERT INTO channel_config (platform, workspace, channel_id, config)
+INSERT INTO channel_config AS c (platform, workspace, channel_id, config)
 VALUES (%(platform)s, %(workspace)s, %(id)s, %(config)s::jsonb)
-ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET config = EXCLUDED.config"""
+ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET config = c.config || EXCLUDED.config
+RETURNING config"""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?", re.ASCII)
 
@@ -87,17 +88,23 @@ class ChannelConfigs:
         self._adapters = adapters
 
     async def get(self, channel: ChannelRef) -> ChannelConfig:
-        """A channel's settings; what an older version stored and this one does not know is left out."""
+        """A channel's settings; what another version stored and this one does not know is left out."""
         rows = await self._database.fetch(GET, _row(channel))
-        stored: dict[str, Any] = rows[0][0] if rows else {}
-        known = {field.name for field in fields(ChannelConfig)}
-        return ChannelConfig(**{key: value for key, value in stored.items() if key in known})
+        return _config(rows[0][0]) if rows else ChannelConfig()
 
     async def set(self, channel: ChannelRef, key: str, value: str) -> ChannelConfig:
         """Changes one setting. Errors: `BadSetting`."""
-        config = changed(await self.get(channel), key, value, self._adapters())
-        await self._database.execute(SET, {**_row(channel), "config": json.dumps(asdict(config))})
-        return config
+        before = await self.get(channel)
+        after = asdict(changed(before, key, value, self._adapters()))
+        # Only what changes is written: another setting may be changed at the same time.
+        change = {name: after[name] for name, old in asdict(before).items() if after[name] != old}
+        rows = await self._database.fetch(SET, {**_row(channel), "config": json.dumps(change)})
+        return _config(rows[0][0])
+
+
+def _config(stored: Mapping[str, Any]) -> ChannelConfig:
+    known = {field.name for field in fields(ChannelConfig)}
+    return ChannelConfig(**{key: value for key, value in stored.items() if key in known})
 
 
 def _row(channel: ChannelRef) -> dict[str, object]:

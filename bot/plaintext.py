@@ -15,7 +15,7 @@ _FAKE_MARK = re.compile(r"\[(\d{1,3})\]")
 _HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\n]{0,2000}\)")
 _URL = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|(?<![:\w/])//(?=[\w-]+\.))[^\s<>\"'）)】\]]+", re.IGNORECASE)
-_MENTION = re.compile(r"<[@#!][^<>\n]{0,100}>|@(?=everyone\b|here\b|channel\b)", re.IGNORECASE)
+_MENTION = re.compile(r"<[@#!][^<>\n]{0,100}>|@+(?=everyone\b|here\b|channel\b)", re.IGNORECASE)
 LINK_REMOVED = "(link removed)"
 
 
@@ -36,4 +36,7 @@ def harmless(text: str) -> str:
     """The model's own words: links become their label or a note, mentions lose their power."""
     words = _CONTROL_TOKEN.sub("", _HIDDEN.sub("", text))
     unlinked = _URL.sub(LINK_REMOVED, _MARKDOWN_LINK.sub(r"\1", words))
-    return _MENTION.sub("", unlinked)
+    # What is left when one mention is taken out may be another.
+    while (rest := _MENTION.sub("", unlinked)) != unlinked:
+        unlinked = rest
+    return unlinked

@@ -62,7 +62,7 @@ async def on_said(workspace: Workspace, said: seen.Said) -> None:
 
 async def on_direct_message(workspace: Workspace, asked: seen.DirectMessage) -> None:
     """Somebody writes to the bot alone: it answers in the thread of that message."""
-    by_bot = asked.user_id in workspace.directory.bots
+    by_bot = await _is_bot(workspace, asked.user_id)
     request = Request(
         answer_id=answer_id_of(PLATFORM, workspace.identity.team_id, asked.channel_id, asked.ts, Task.ANSWER),
         channel=workspace.channel(asked.channel_id),
@@ -105,7 +105,7 @@ async def _request(workspace: Workspace, asked: seen.Mentioned) -> Request:
     channel = await _described(workspace, asked.channel_id)
     config = await workspace.desk.upkeep.config(workspace.channel(asked.channel_id))
     is_closed = channel is None or channel.visibility is Visibility.DIRECT
-    by_bot = bool(asked.bot_id and not asked.user_id) or asked.user_id in workspace.directory.bots
+    by_bot = bool(asked.bot_id and not asked.user_id) or await _is_bot(workspace, asked.user_id)
     return Request(
         answer_id=answer_id_of(PLATFORM, workspace.identity.team_id, asked.channel_id, asked.ts, Task.ANSWER),
         channel=workspace.channel(asked.channel_id),
@@ -116,6 +116,12 @@ async def _request(workspace: Workspace, asked: seen.Mentioned) -> Request:
         private=is_closed or config.replies == "private" or workspace.directory.is_external(asked.channel_id),
         by_bot=by_bot,
     )
+
+
+async def _is_bot(workspace: Workspace, user_id: str) -> bool:
+    """Whether an account is a bot's, also where it is newer than our list."""
+    await workspace.directory.know_people([user_id])
+    return user_id in workspace.directory.bots
 
 
 async def _bot_may_ask(workspace: Workspace, request: Request) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.slack.blocks import TEXT_CHARS, context, section
+from adapters.replies import split
+from adapters.slack.blocks import SECTION_CHARS, TEXT_CHARS, context, section
 from adapters.slack.command_help import COMMAND
 from adapters.slack.escaping import escaped
 from adapters.slack.render import Rendered
@@ -26,8 +27,8 @@ def joined_notice() -> Rendered:
 
 def help_message(lines: Sequence[str]) -> Rendered:
     """The list of commands, whose lines are our own mrkdwn."""
-    text = "\n".join(lines)
-    return Rendered(text[:TEXT_CHARS], [section(text)])
+    texts = split("\n".join(lines), SECTION_CHARS)
+    return Rendered(texts[0], [section(text) for text in texts])
 
 
 def with_question(part: Rendered, asked_by: str, question: str) -> Rendered:
@@ -35,4 +36,4 @@ def with_question(part: Rendered, asked_by: str, question: str) -> Rendered:
     asked = " ".join(question.split())
     shown = asked if len(asked) <= QUESTION_CHARS else f"{asked[:QUESTION_CHARS].rstrip()}…"
     head = f"{escaped(asked_by)} asked: {escaped(shown)}" if shown else f"{escaped(asked_by)} asked for a summary"
-    return replace(part, text=f"{head}\n{part.text}"[:TEXT_CHARS], blocks=[context(head), *part.blocks])
+    return replace(part, text=split(f"{head}\n{part.text}", TEXT_CHARS)[0], blocks=[context(head), *part.blocks])

@@ -160,7 +160,7 @@ class Posting:
         except SlackRefused as error:
             if error.code in TOO_MUCH:
                 log.warning("answer_shown_plain", answer_id=self._request.answer_id, error=error.code)
-                plain = args | {"blocks": [], "text": message.text[:TEXT_CHARS]}
+                plain = args | {"blocks": [], "text": message.text[:TEXT_CHARS], "parse": "none", "link_names": False}
                 return dict((await self._calls.write(method, **plain)).data)
             if error.code in LOST or error.code == "message_not_found":
                 raise ReplyLost from error

@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from adapters.replies import EditPace
 from adapters.slack import render
 from adapters.slack.calls import Calls, OutcomeUnknown, SlackRefused
-from adapters.slack.mrkdwn import escaped
+from adapters.slack.escaping import entities, powerless
 from adapters.slack.notices import with_question
 from adapters.slack.posting import LOST, EditBudget, Posting
 from adapters.slack.render import Rendered
@@ -244,8 +244,8 @@ async def _post_to(address: str, body: dict[str, Any]) -> bool:
 
 
 def escaped_stream(text: str) -> str:
-    """Text for a stream: how Slack reads mentions in there is not told, so their brackets are escaped."""
-    return escaped(text)
+    """Text for a stream, as Markdown: without links and pings, and its brackets escaped, whatever Slack makes of it."""
+    return entities(powerless(text))
 
 
 def _asked(request: Request, part: Rendered) -> Rendered:

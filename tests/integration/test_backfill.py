@@ -258,6 +258,7 @@ async def test_a_stop_that_a_library_swallowed_is_heeded_after_the_page(database
     reading = asyncio.Event()
 
     async def swallow(call, page):
+        source.on_page = None
         reading.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)
@@ -274,9 +275,10 @@ async def test_a_stop_that_a_library_swallowed_is_heeded_after_the_page(database
 
 async def test_a_renewal_that_swallows_its_end_keeps_nobody_waiting(database, jobs, reader, monkeypatch):
     source = FakeHistory(*past(5, every=100), page_size=5)
-    renewing = asyncio.Event()
+    renewing, real = asyncio.Event(), Readings.renew
 
     async def renew(self, reading):
+        monkeypatch.setattr(Readings, "renew", real)
         renewing.set()
         with suppress(asyncio.CancelledError):
             await asyncio.sleep(60)

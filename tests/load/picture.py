@@ -15,7 +15,7 @@ TOKEN = re.compile(
 def picture(slack, exchanges) -> str:
     """Questions and the answers under them, top to bottom."""
     y, parts = 24, []
-    for (name, question), answers in exchanges:
+    for (_, question), answers in exchanges:
         drawn, y = message("Quince", "#8d5a2b", [("text", question)], y)
         parts += drawn
         for answer in answers:
@@ -46,9 +46,10 @@ def rows_of(block):
 def message(author, colour, rows, y, indent=0):
     """One message: a square for the picture of its author, a name, and the rows."""
     left = LEFT + indent
+    letter = f"fill='#fff' font-size='17' text-anchor='middle'>{author[0].upper()}</text>"
     parts = [
         f"<rect x='{16 + indent}' y='{y}' width='36' height='36' rx='6' fill='{colour}'/>",
-        f"<text x='{34 + indent}' y='{y + 24}' fill='#fff' font-size='17' text-anchor='middle'>{author[0].upper()}</text>",
+        f"<text x='{34 + indent}' y='{y + 24}' {letter}",
         f"<text x='{left}' y='{y + 12}' font-size='14' font-weight='700'>{escape(author)}</text>",
     ]
     y += 32
@@ -74,7 +75,8 @@ def buttons(labels, left, y):
         width = 22 + 8 * columns(text)
         parts.append(f"<rect x='{left}' y='{y - 12}' width='{width}' height='28' rx='4' fill='#fff' stroke='#bbb'/>")
         parts.append(
-            f"<text x='{left + width / 2}' y='{y + 7}' font-size='13' font-weight='600' text-anchor='middle'>{escape(text)}</text>"
+            f"<text x='{left + width / 2}' y='{y + 7}' font-size='13' font-weight='600' text-anchor='middle'>"
+            f"{escape(text)}</text>"
         )
         left += width + 8
     return parts, y + 30

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+REPOSITORY = str(Path(__file__).resolve().parents[2])
 
 
 def environment(slack, database_url, redis_url, **more):
@@ -64,7 +65,7 @@ async def start_bot(cwd, settings, counter, *, delay=0.0, module="tests.load.bot
 async def bots(count, cwd, settings, counter, **more):
     started = []
     try:
-        for _ in range(count):
+        while len(started) < count:
             started.append(await start_bot(cwd, settings, counter, **more))
         yield started
     finally:

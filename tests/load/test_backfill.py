@@ -10,7 +10,8 @@ from tests.fakes.slack import FakeSlack
 from tests.load.processes import environment, start_bot
 
 COUNTS = """
-SELECT count(*), count(DISTINCT message_id), count(*) FILTER (WHERE deleted) FROM message m JOIN channel c USING (channel_pk)
+SELECT count(*), count(DISTINCT message_id), count(*) FILTER (WHERE deleted)
+FROM message m JOIN channel c USING (channel_pk)
 WHERE c.channel_id = %(id)s"""
 STORED = "SELECT message_id FROM message JOIN channel USING (channel_pk) WHERE channel_id = %(id)s AND NOT deleted"
 

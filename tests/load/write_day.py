@@ -8,8 +8,6 @@ import re
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-
 from bot.commands.serve import services
 from bot.config import Settings
 from bot.wiring import open_app
@@ -17,6 +15,7 @@ from tests.fakes.slack import FakeSlack
 from tests.load.day import chosen_questions, live
 from tests.load.picture import picture
 
+ROOT = Path(__file__).resolve().parents[2]
 QUESTIONS = 20
 PICTURED = 2
 
@@ -55,9 +54,11 @@ def transcript(slack, day) -> str:
     lines = [
         "# A day on Slack",
         "",
-        "Written by `make day`: the fictional sample workspace, lived on a local server that plays Slack, with the real slack-bolt client,",
-        f"PostgreSQL, Redis and the built-in small model. {day.posted} messages were posted while the bot listened, {day.edited} edited and {day.deleted}",
-        f"deleted; then Quince asked {len(day.asked)} questions in four channels and directly. Shown is the text of each answer as Slack would show it.",
+        "Written by `make day`: the fictional sample workspace, lived on a local server that plays Slack, with",
+        "the real slack-bolt client, PostgreSQL, Redis and the built-in small model.",
+        f"{day.posted} messages were posted while the bot listened, {day.edited} edited and {day.deleted} deleted.",
+        f"Then Quince asked {len(day.asked)} questions in four channels and directly.",
+        "Shown is the text of each answer as Slack would show it.",
     ]
     for ((name, text), answers), seconds, outcome in zip(exchanges(slack, day), day.seconds, day.outcomes, strict=True):
         where = "directly" if name == "direct" else f"in #{name}"

@@ -43,7 +43,7 @@ class Tidepool:
 
     async def learned(self) -> None:
         """Waits until the bot has come into its channels and read what was written there."""
-        places = [one.id for one in self.slack.channels.values() if self.slack.is_bot_in(one) and one.kind != "im"]
+        places = [one.id for one in self.slack.channels.values() if self.slack.is_bot_in(one) and "im" not in one.kind]
         await self.slack.until(lambda: all(self.slack.bot_messages(place) for place in places), timeout=PATIENCE)
         await self._until(self._has_learned)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, WORKING, best_source, buttons, shown
+from tests.scenarios.slack.talk import KAFKA, WHY_KAFKA, WORKING, best_source, buttons, shown
 
 
 async def test_a_mention_is_answered_in_its_thread_with_mark_author_age_channel_and_link(tidepool):
@@ -109,8 +109,7 @@ async def test_where_not_everybody_may_see_it_only_the_asker_sees_the_answer(tid
             where = slack.add_channel("fair", ext_shared=True, members=[tidepool.quince, tidepool.tamarind, stranger])
         case "group":
             where = slack.add_channel("", mpim=True, members=[tidepool.quince, tidepool.tamarind])
-    async with tidepool.bot(learned=place != "group"):
-        await slack.until(lambda: slack.bot_messages(tidepool.harvest), timeout=PATIENCE)
+    async with tidepool.bot():
         if place == "configured":
             await tidepool.order("config replies private")
         asked = tidepool.mention(WHY_KAFKA, where=where)

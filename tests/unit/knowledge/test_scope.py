@@ -1,3 +1,8 @@
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from knowledge.messages import ChannelRef, PersonKind, PersonRef, Visibility
 from knowledge.scope import AskerFacts, Audience, ChannelFacts, scope_for
 
@@ -73,3 +78,51 @@ def test_adding_a_guest_never_widens_the_scope():
         rest = tuple(c for c in ALL if c is not channel)
         after = set(scope_for(Audience(channel=channel.ref), (guarded, *rest), None, asker_given=False).channel_pks)
         assert after <= names(channel)
+
+
+# ---- what was read too long ago -----------------------------------------------------------------------------------
+
+
+def aged(fact):
+    return replace(fact, fresh=False)
+
+
+def scope(channels, audience_channel=None, asker=None, *, given=True):
+    audience = Audience(channel=audience_channel.ref if audience_channel else None)
+    return set(scope_for(audience, tuple(channels), asker, asker_given=given).channel_pks)
+
+
+def test_a_channel_whose_members_are_not_known_for_sure_hears_of_itself_alone():
+    channels = (aged(GENERAL), RANDOM, BOARD)
+    assert scope(channels, channels[0], given=False) == {1}
+    assert scope(channels, channels[0], member(1)) == {1}
+
+
+def test_a_private_channel_whose_members_are_not_known_for_sure_is_nobodys():
+    channels = (GENERAL, aged(BOARD))
+    assert scope(channels, None, member(3)) == {1}
+    assert scope(channels, channels[1], member(3)) == set()
+
+
+def test_a_guest_hears_of_no_channel_whose_members_are_not_known_for_sure():
+    channels = (aged(GENERAL), RANDOM)
+    assert scope(channels, None, member(1, 2, kind=PersonKind.GUEST)) == {2}
+
+
+def test_an_asker_of_whom_nothing_is_known_for_sure_hears_the_channel_alone_and_in_private_what_they_are_in():
+    channels = (GENERAL, RANDOM, BOARD)
+    assert scope(channels, GENERAL, aged(member(1))) == {1}
+    assert scope(channels, None, aged(member(1))) == {1}
+
+
+KINDS = st.sampled_from([PersonKind.MEMBER, PersonKind.GUEST, PersonKind.EXTERNAL, PersonKind.BOT])
+ASKERS = st.builds(
+    lambda pks, kind, active: member(*pks, kind=kind, active=active), st.sets(st.integers(1, 8)), KINDS, st.booleans()
+)
+
+
+@given(st.sampled_from([None, *ALL]), ASKERS, st.booleans(), st.sets(st.integers(1, 8)))
+def test_knowing_less_for_sure_never_widens_the_scope(here, asker, is_stale, stale):
+    channels = tuple(aged(one) if one.channel_pk in stale else one for one in ALL)
+    known = scope(ALL, here, asker)
+    assert scope(channels, here, aged(asker) if is_stale else asker) <= known

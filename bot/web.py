@@ -56,7 +56,8 @@ def _reports(admin: Admin) -> list[web.RouteDef]:
     async def ready(_: web.Request) -> web.Response:
         """Ready means: questions can be answered."""
         try:
-            status = await asyncio.wait_for(admin.status(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                status = await admin.status()
         except (KnowledgeError, TimeoutError) as error:
             return web.json_response({"ready": False, "database": type(error).__name__}, status=503)
         return web.json_response({"ready": True, "waiting": status.waiting, "events": status.events})
@@ -72,7 +73,8 @@ async def _exposition(admin: Admin) -> bytes:
     registry = CollectorRegistry()
     up = Gauge("threadlore_database_up", "Whether the database answers.", registry=registry)
     try:
-        status = await asyncio.wait_for(admin.status(), CHECK_SECONDS)
+        async with asyncio.timeout(CHECK_SECONDS):
+            status = await admin.status()
     except (KnowledgeError, TimeoutError):
         up.set(0)
         return generate_latest(registry)

@@ -16,7 +16,8 @@ from knowledge.units import family_of, labelled_line
 # Writers of one channel take turns, so that old terms and counts are read before anybody changes them.
 # Terms are locked last and in order, so no two writers can wait for each other.
 LOCK_CHANNELS = """
-SELECT channel_pk FROM channel WHERE channel_pk = ANY(%(channels)s) ORDER BY channel_pk FOR NO KEY UPDATE"""
+SELECT channel_pk, removed_at IS NOT NULL FROM channel WHERE channel_pk = ANY(%(channels)s)
+ORDER BY channel_pk FOR NO KEY UPDATE"""
 
 STORED = """
 SELECT m.channel_pk, m.message_id, m.deleted, m.terms, m.thread_id, m.posted_at, m.seq
@@ -141,9 +142,11 @@ class Archive:
 
     async def _record(self, connection: Connection, changes: Sequence[Change]) -> Recorded:
         channels = await channel_pks(connection, (_ref(change).channel for change in changes))
-        changes = [change for change in changes if not channels[_ref(change).channel][1]]
         pks = {ref: pk for ref, (pk, _) in channels.items()}
-        await connection.execute(LOCK_CHANNELS, {"channels": list(pks.values())})
+        locked = await connection.execute(LOCK_CHANNELS, {"channels": list(pks.values())})
+        # Known only under the lock: a channel may have been forgotten a moment ago.
+        forgotten = {pk for pk, is_removed in await locked.fetchall() if is_removed}
+        changes = [change for change in changes if pks[_ref(change).channel] not in forgotten]
         return await self._apply(connection, changes, pks)
 
     async def _apply(self, connection: Connection, changes: Sequence[Change], pks: dict[ChannelRef, int]) -> Recorded:

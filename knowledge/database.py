@@ -1,5 +1,6 @@
 """The connection pool, transactions, and the one guard through which every driver error passes."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -57,8 +58,13 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One connection inside one transaction. Errors: `KnowledgeUnavailable`."""
+        task = asyncio.current_task()
+        asked_to_stop = task.cancelling() if task is not None else 0
         with _guard():
             async with self._pool.connection() as connection, connection.transaction():
+                # In Python 3.11 the pool, waiting for a connection, may lose that its task was cancelled.
+                if task is not None and task.cancelling() > asked_to_stop:
+                    raise asyncio.CancelledError
                 yield connection
 
     async def fetch(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:

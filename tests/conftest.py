@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch, tmp_path_factory) -> None:
     """A developer's own settings must not reach a test."""
-    for name in [name for name in os.environ if name.startswith("THREADLORE_")]:  # noqa: TID251 - it cleans them away
+    for name in [name for name in os.environ if name.startswith("THREADLORE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
 

@@ -27,7 +27,7 @@ def start_redis(folder: Path, *options: str) -> tuple[str, subprocess.Popen[byte
             process.kill()
             process.wait()
             raise AssertionError(f"redis-server did not start in {folder} (exit code {process.returncode})")
-        time.sleep(0.01)  # noqa: TID251 - a fixture, nobody waits beside it
+        time.sleep(0.01)
     return f"unix://{path}", process
 
 

@@ -209,7 +209,8 @@ class SlackAdapter:
         until, is_known, was_open, failures = None, False, False, 0
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(connected.gap.wait(), SEEN_SECONDS)
+                async with asyncio.timeout(SEEN_SECONDS):
+                    await connected.gap.wait()
             # Open twice in a row: a socket that has just been opened again has not said so yet.
             is_heard, was_open = was_open and is_open(), is_open()
             try:

@@ -22,6 +22,8 @@ SHORT_PAGE = 15
 MISSED_SECONDS = 600.0
 # What was posted within the last minute may not be listed yet, or was posted while the page was on its way.
 UNSETTLED = timedelta(seconds=60)
+# Slack's times are in microseconds: the message that ended the page before is not on this one.
+A_MOMENT = timedelta(microseconds=1)
 SLOW_NOTE = (
     "Slack allows this app one request of 15 messages a minute, as it does for apps distributed outside its "
     "marketplace: reading will take long. Install the app from our manifest as your workspace's own, internal app."
@@ -64,12 +66,14 @@ class History:
         more = _next(answer)
         # The cursor carries the oldest message read: Slack forgets its own cursors, the message's place it does not.
         onward = f"{stamps[0] if stamps else latest} {more}" if more else None
-        upper = moment(latest) if latest else asked_at - UNSETTLED
-        lower = moment(stamps[0]) if onward and stamps else (since or datetime.fromtimestamp(0, UTC))
+        upper = moment(latest) - A_MOMENT if latest else asked_at - UNSETTLED
+        # Of what lies beyond the plan's limit Slack shows nothing, which does not say that nothing is there.
+        is_cut = onward is not None or fields.flag(answer.data, "is_limited")
+        lower = moment(stamps[0]) if is_cut and stamps else (since or datetime.fromtimestamp(0, UTC))
         return Page(
             changes=await self._changes(channel, raws),
             cursor=onward,
-            covers=(lower, upper) if lower <= upper and (stamps or not onward) else None,
+            covers=(lower, upper) if lower <= upper and (stamps or not is_cut) else None,
             threads=tuple(thread for raw in raws if (thread := _thread(raw))),
             note=self._note(len(raws), more),
         )
@@ -84,16 +88,16 @@ class History:
         try:
             answer = await self._read("conversations_replies", "", args)
         except SourceUnavailable as error:
-            if isinstance(error.__cause__, SlackRefused) and error.__cause__.code in {
-                "thread_not_found",
-                "invalid_cursor",
-            }:
-                return Page(changes=())
+            refused = error.__cause__.code if isinstance(error.__cause__, SlackRefused) else ""
+            if refused == "invalid_cursor" and cursor:
+                return await self.thread(channel, thread_id, None)
+            if refused == "thread_not_found":
+                return Page(changes=(), covers=(moment(thread_id), asked_at - UNSETTLED))
             raise
         raws = fields.records(answer.get("messages"))
         stamps = sorted(ts for raw in raws if (ts := fields.text(raw, "ts")) and ts != thread_id)
         more = _next(answer)
-        lower = moment(first or thread_id)
+        lower = moment(first) + A_MOMENT if first else moment(thread_id)
         upper = moment(stamps[-1]) if more and stamps else asked_at - UNSETTLED
         return Page(
             changes=await self._changes(channel, raws),

@@ -5,6 +5,8 @@ ALTER TABLE channel
     ADD COLUMN joined_at   timestamptz,          -- the bot is in it and keeps it in step
     ADD COLUMN members_at  timestamptz;          -- when the platform last listed its members
 
+CREATE INDEX message_time ON message (channel_pk, posted_at);
+
 ALTER TABLE person
     ADD COLUMN read_at     timestamptz,          -- when the platform last described the account
     ADD COLUMN opted_out   boolean NOT NULL DEFAULT false; -- nothing this person writes is kept

@@ -63,6 +63,7 @@ CREATE TABLE message (
 );
 CREATE INDEX message_terms ON message USING gin (terms);
 CREATE INDEX message_thread ON message (channel_pk, thread_id) WHERE thread_id IS NOT NULL;
+CREATE INDEX message_time ON message (channel_pk, posted_at);
 CREATE INDEX message_talk ON message (channel_pk, posted_at, seq) WHERE thread_id IS NULL;
 
 -- In how many live messages a term occurs: exact, so that a rare word weighs what it should at once.

@@ -17,7 +17,7 @@ def threadlore(database_url, servers, tmp_path):
 
     def run(*arguments, **settings):
         given = {"DATABASE__URL": database_url, "REDIS__URL": servers[1], "HOME": str(tmp_path)} | settings
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLORE_")}  # noqa: TID251
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLORE_")}
         environment |= {f"THREADLORE_{name}": value for name, value in given.items() if value is not None}
         environment["PYTHONPATH"] = str(REPOSITORY)
         return subprocess.run(

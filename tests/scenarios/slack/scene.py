@@ -8,9 +8,17 @@ import time
 from tests.fakes.slack.channel import PRIVATE, PUBLIC
 
 PATIENCE_SECONDS = 30.0
+NOTICE = "Hello, I am a bot"
+REMOVED = "This answer was removed"
 MARKED = re.compile(r"^\[(\d+)\] [^:]*: (.*)$", re.MULTILINE)
 
 READINGS = "SELECT channel_id, state FROM job JOIN channel USING (channel_pk) WHERE created_at >= joined_at"
+
+
+def ago(days=0.0, **more):
+    """A message time so long ago."""
+    seconds = days * 86400 + more.get("seconds", 0)
+    return f"{time.time() - seconds:.6f}"
 
 
 def every_source(prompt):
@@ -131,3 +139,7 @@ async def running(app, kind):
     """Whether a job of a kind was ordered, and all of them are done."""
     states = [state for (state,) in await rows(app, "SELECT state FROM job WHERE kind = %(kind)s", kind=kind)]
     return states and "running" not in states
+
+
+def link(slack, channel, ts):
+    return f"https://{slack.name}.slack.com/archives/{channel}/p{ts.replace('.', '')}"

@@ -7,9 +7,7 @@ from tests.scenarios.slack.scene import (
     ask,
     ask_directly,
     caught_up,
-    eventually,
-    every_source,
-    kept,
+    link,
     message,
     order,
     quiet,
@@ -17,7 +15,6 @@ from tests.scenarios.slack.scene import (
     texts,
 )
 
-NOTICE = "Hello, I am a bot"
 REFUSED = "Only admins of this workspace"
 ADMIN_ORDERS = (
     "status",
@@ -44,10 +41,6 @@ def pear(slack):
 @pytest.fixture
 def harvest(slack, people, pear):
     return slack.add_channel("harvest", members=[*people, pear])
-
-
-def link(slack, channel, ts):
-    return f"https://{slack.name}.slack.com/archives/{channel}/p{ts.replace('.', '')}"
 
 
 async def audited(app):
@@ -169,117 +162,6 @@ async def test_a_job_can_be_stopped(slack, bot, people, pear, harvest, monkeypat
         await slack.until(lambda: any("cancelled" in text for text in texts(slack, talk)), timeout=20)
         assert "Job 2 is not running" in await order(app, slack, pear, harvest, "cancel 2")
         assert "Job 99 is not running" in await order(app, slack, pear, harvest, "cancel 99")
-
-
-# ---- forgetting ---------------------------------------------------------------------------------------------------
-
-
-async def test_a_forgotten_message_is_gone_for_good(slack, bot, people, pear, harvest):
-    quince, tamarind = people
-    async with bot(every_source) as app:
-        await caught_up(app, slack)
-        ts = slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        assert "stone" in await ask(app, slack, quince, harvest, "where is the zephyr key?")
-        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget {link(slack, harvest, ts)}")
-        assert await kept(app, "under the stone") == []
-        assert all("stone" not in text for text in texts(slack, harvest))
-        slack.edit(harvest, ts, "The zephyr key is under the stone, really")
-        await order(app, slack, pear, harvest, "reindex #harvest")
-        await caught_up(app, slack)
-        assert await kept(app, "under the stone") == []
-
-
-async def test_a_forgotten_person_is_gone_and_may_go_on_writing(slack, bot, people, pear, harvest):
-    quince, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        mine = slack.post(harvest, quince, "I lost mine")
-        await quiet(app, slack)
-        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <@{tamarind}>")
-        assert await kept(app, "zephyr") == []
-        assert (await message(app, mine))[0] == "I lost mine"
-        later = slack.post(harvest, tamarind, "I have a new one")
-        await quiet(app, slack)
-        assert (await message(app, later))[0] == "I have a new one"
-
-
-async def test_a_forgotten_channel_stays_forgotten_until_somebody_asks_the_bot_in_again(
-    slack, bot, people, pear, harvest
-):
-    quince, tamarind = people
-    cellar = slack.add_channel("cellar", members=[*people, pear], private=True)
-    slack.seed(cellar, [(tamarind, "The zephyr rack holds forty")])
-    async with bot() as app:
-        await caught_up(app, slack)
-        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <#{cellar}|cellar>")
-        assert await kept(app, "zephyr") == []
-        slack.post(cellar, tamarind, "The zephyr rack was moved")
-        assert "Nothing found" in await ask_directly(app, slack, quince, "what does the zephyr rack hold?")
-        assert await kept(app, "zephyr rack was") == []
-        assert "I know no such channel" in await order(app, slack, pear, harvest, f"forget <#{cellar}|cellar>")
-    async with bot() as app:
-        await caught_up_elsewhere(app, slack, harvest)
-        slack.post(cellar, tamarind, "The zephyr rack was moved again")
-        slack.rename_channel(cellar, "vault")
-        await quiet(app, slack)
-        assert "message" not in await kept(app, "zephyr")
-        notices = sum(NOTICE in text for text in texts(slack, cellar))
-        slack.leave(cellar, slack.bot_user_id)
-        slack.join(cellar, slack.bot_user_id)
-        await caught_up(app, slack)
-        assert "forty" in await ask_directly(app, slack, quince, "what does the zephyr rack hold?")
-        assert sum(NOTICE in text for text in texts(slack, cellar)) == notices + 1
-
-
-async def caught_up_elsewhere(app, slack, channel):
-    async def is_read():
-        return await rows(app, "SELECT 1 FROM job WHERE kind = 'reconcile' AND state = 'done'")
-
-    await eventually(is_read)
-
-
-async def test_who_wants_to_be_forgotten_is_and_stays_so(slack, bot, people, pear, harvest):
-    _, tamarind = people
-    async with bot(every_source) as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        await quiet(app, slack)
-        slack.post(harvest, people[0], "The barn door has a bell")
-        await ask(app, slack, tamarind, harvest, "is my zephyr question about the barn door bell kept?")
-        assert len(await kept(app, "zephyr")) == 3
-        answer = await order(app, slack, tamarind, harvest, "forget-me")
-        assert "Forgotten: 1 message of yours" in answer
-        assert await kept(app, "zephyr") == []
-        slack.post(harvest, tamarind, "The zephyr lock is new")
-        await ask(app, slack, tamarind, harvest, "what of the zephyr lock?")
-        assert "bell" in await ask_directly(app, slack, tamarind, "what has the barn door of the zephyr?")
-        await order(app, slack, pear, harvest, "reindex #harvest")
-        await caught_up(app, slack)
-        assert await kept(app, "zephyr") == []
-        assert "I may keep" in await order(app, slack, tamarind, harvest, "remember-me")
-        ts = slack.post(harvest, tamarind, "The zephyr bell rings")
-        await quiet(app, slack)
-        assert (await message(app, ts))[0] == "The zephyr bell rings"
-
-
-async def test_a_reset_forgets_the_talk_here(slack, bot, people, harvest):
-    quince, tamarind = people
-    slack.seed(harvest, [(tamarind, "The zephyr key is under the stone")])
-    async with bot(every_source) as app:
-        await caught_up(app, slack)
-        await ask(app, slack, quince, harvest, "where is the zephyr key?")
-        await ask(app, slack, tamarind, harvest, "who has the zephyr key?")
-        await ask_directly(app, slack, quince, "where is my zephyr key?")
-        assert len(await turns(app)) == 3
-        assert "Forgotten: 1 question" in await order(app, slack, quince, harvest, "reset")
-        assert len(await turns(app)) == 2
-        assert "Forgotten: 1 question" in await order(app, slack, quince, slack.open_im(quince), "reset")
-        assert len(await turns(app)) == 1
-
-
-async def turns(app):
-    return [place for place in await kept(app, "zephyr") if "turns" in place]
 
 
 # ---- settings and gaps --------------------------------------------------------------------------------------------

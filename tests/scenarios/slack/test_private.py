@@ -72,6 +72,15 @@ async def test_a_stream_that_breaks_ends_as_one_whole_answer(tidepool, method, f
     assert not answer.is_streaming
 
 
+async def test_a_long_direct_answer_goes_on_in_further_messages(tidepool):
+    async with tidepool.bot(lambda prompt: f"{best_source(prompt)}\n\n{LONG}"):
+        parts = await tidepool.answers(tidepool.dm(WHY_KAFKA), where=tidepool.im())
+        [(places,)] = await tidepool.rows("SELECT places FROM answer")
+    assert [part.ts for part in parts] == places
+    whole = "".join(part.text for part in parts)
+    assert [whole.count(f"{number}. The press") for number in range(1, 10)] == [1] * 9
+
+
 async def test_with_streaming_switched_off_a_direct_answer_is_edited(tidepool):
     async with tidepool.bot(wordy, delay_seconds=0.02, streaming="off"):
         answer = await tidepool.answer(tidepool.dm(WHY_KAFKA), where=tidepool.im())
@@ -102,7 +111,7 @@ async def test_what_is_said_to_the_bot_alone_is_never_learned(tidepool):
     assert ":mag: *Nothing found*" in answer.text
 
 
-async def test_an_image_alone_and_a_bot_in_a_direct_conversation(tidepool):
+async def test_a_direct_message_without_words_is_asked_back(tidepool):
     slack, im = tidepool.slack, tidepool.im()
     image = slack.add_file("press.png", b"\x89PNG", user=tidepool.quince, mimetype="image/png")
     async with tidepool.bot():

@@ -1,0 +1,269 @@
+"""What happened while the bot was away, or had been taken out, is made good when it is back."""
+
+from datetime import timedelta
+
+import pytest
+
+from adapters.slack import app as slack_app
+from adapters.slack import connection
+from bot import learning
+from tests.scenarios.slack.scene import (
+    NOTICE,
+    REMOVED,
+    ago,
+    ask,
+    ask_directly,
+    caught_up,
+    eventually,
+    every_source,
+    kept,
+    message,
+    order,
+    quiet,
+    rows,
+    running,
+    texts,
+)
+
+
+@pytest.fixture
+def people(slack):
+    return slack.add_user("quince"), slack.add_user("tamarind")
+
+
+@pytest.fixture
+def harvest(slack, people):
+    return slack.add_channel("harvest", members=people)
+
+
+# ---- away ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_was_missed_while_away_is_made_good(slack, bot, people, harvest, database):
+    quince, tamarind = people
+    old, young = slack.seed(harvest, [(quince, "Who mends the ladder?", ago(90)), (quince, "Ladders?", ago(2))])
+    keep, edit, gone = slack.seed(
+        harvest,
+        [
+            (tamarind, "The kettle stays in the barn", ago(3)),
+            (tamarind, "The kettle is worth thirty", ago(2)),
+            (tamarind, "The kettle key is medlar", ago(1)),
+        ],
+    )
+    (reply,) = slack.seed(harvest, [(tamarind, "Medlar says she will", ago(1), young)])
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        slack.post(harvest, quince, f"<@{slack.bot_user_id}> what is the kettle key?")
+        await quiet(app, slack)
+        assert any("medlar" in text for text in texts(slack, harvest))
+    posted = slack.post(harvest, tamarind, "The kettle was cleaned", ts=ago(seconds=600), silent=True)
+    late = slack.post(harvest, tamarind, "Juniper mended the ladder", thread_ts=old, silent=True)
+    young_reply = slack.post(harvest, tamarind, "Juniper has more ladders", thread_ts=young, silent=True)
+    slack.edit(harvest, edit, "The kettle is worth fifty", silent=True)
+    slack.delete(harvest, gone, silent=True)
+    slack.delete(harvest, reply, silent=True)
+    slack.rename_channel(harvest, "orchard-news", silent=True)
+    slack.change_user(tamarind, name="sorbus", silent=True)
+    await database.execute("UPDATE workspace SET seen_until = now() - interval '2 hours'")
+    await database.execute("UPDATE workspace SET connected_at = now() - interval '2 days'")
+    async with bot() as app:
+        await caught_up(app, slack)
+        await eventually(lambda: running(app, "reconcile"))
+        bodies = {ts: await message(app, ts) for ts in (keep, edit, gone, reply, posted, late, young_reply)}
+        assert {ts: found and found[0] for ts, found in bodies.items()} == {
+            keep: "The kettle stays in the barn",
+            edit: "The kettle is worth fifty",
+            gone: None,
+            reply: None,
+            posted: "The kettle was cleaned",
+            late: "Juniper mended the ladder",
+            young_reply: "Juniper has more ladders",
+        }
+        assert await kept(app, "medlar") == []
+        assert any(REMOVED in text for text in texts(slack, harvest))
+        answer = await ask(app, slack, quince, harvest, "what was the kettle worth?")
+        assert "fifty" in answer
+        assert "#orchard-news" in answer
+        assert "sorbus" in answer
+        assert sum(NOTICE in text for text in texts(slack, harvest)) == 1
+
+
+async def test_a_channel_that_seems_to_lose_most_of_its_past_keeps_it(slack, bot, people, harvest, database):
+    quince, _ = people
+    times = slack.seed(harvest, [(quince, f"Row {n} is pruned", ago(2, seconds=n)) for n in range(40)])
+    async with bot() as app:
+        await caught_up(app, slack)
+    for ts in times[:20]:
+        slack.delete(harvest, ts, silent=True)
+    await database.execute("UPDATE workspace SET seen_until = now() - interval '2 hours'")
+    async with bot() as app:
+        await eventually(lambda: running(app, "reconcile"))
+        assert await rows(app, "SELECT count(*) FROM message WHERE NOT deleted") == [(40,)]
+        ((note,),) = await rows(app, "SELECT note FROM job WHERE kind = 'reconcile'")
+        assert "20 of 40" in note
+
+
+async def test_a_short_cut_of_the_sockets_loses_nothing(slack, bot, people, harvest, monkeypatch):
+    quince, tamarind = people
+    monkeypatch.setattr(connection, "PING_SECONDS", 0.3)
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.cut_sockets()
+        await slack.until(lambda: not slack.sockets)
+        ts = slack.post(harvest, tamarind, "The hail broke two panes")
+        reply = slack.post(harvest, quince, "Three panes", thread_ts=ts)
+        await eventually(lambda: message(app, reply))
+        assert (await message(app, ts))[0] == "The hail broke two panes"
+        assert next(one.state for one in slack.deliveries if one.event.get("ts") == ts) == "lost"
+
+
+async def test_a_long_time_without_a_socket_counts_as_absence(slack, bot, people, harvest, monkeypatch):
+    """The bot is alive and well, and yet what is posted meanwhile does not reach it."""
+    _, tamarind = people
+    monkeypatch.setattr(connection, "PING_SECONDS", 0.3)
+    monkeypatch.setattr(slack_app, "SEEN_SECONDS", 0.1)
+    monkeypatch.setattr(slack_app, "OVERLAP", timedelta(0))
+    async with bot() as app:
+        await caught_up(app, slack)
+        refused = slack.faults.on("apps.connections.open", times=None, status=503)
+        slack.cut_sockets()
+        await slack.until(lambda: not slack.sockets)
+        ts = slack.post(harvest, tamarind, "The hail broke two panes")
+        await slack.until(lambda: refused.hits > 2, timeout=20)
+        slack.faults.clear()
+        await eventually(lambda: message(app, ts))
+
+
+# ---- removed, and back --------------------------------------------------------------------------------------------
+
+
+async def test_a_bot_asked_back_within_a_day_has_everything_still_and_says_again_that_it_reads(
+    slack, bot, people, harvest
+):
+    quince, tamarind = people
+    question = "where does the harvest wagon stand?"
+    async with bot() as app:
+        await caught_up(app, slack)
+        ts = slack.post(harvest, tamarind, "The harvest wagon stands behind the mill")
+        await quiet(app, slack)
+        slack.leave(harvest, slack.bot_user_id, by=quince)
+        await quiet(app, slack)
+        assert "behind the mill" not in await ask_directly(app, slack, quince, question)
+        assert (await message(app, ts))[0] is not None
+        slack.join(harvest, slack.bot_user_id, inviter=quince)
+        await quiet(app, slack)
+        assert "behind the mill" in await ask_directly(app, slack, quince, question)
+        await caught_up(app, slack)
+        # Whoever asks it in again, others should know: the notice said that removing it closes the channel.
+        assert sum(NOTICE in text for text in texts(slack, harvest)) == 2
+
+
+async def test_an_archived_channel_closes_at_once_and_comes_back_without_a_word(slack, bot, people, harvest):
+    quince, tamarind = people
+    question = "where does the harvest wagon stand?"
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The harvest wagon stands behind the mill")
+        slack.archive(harvest)
+        await quiet(app, slack)
+        assert "behind the mill" not in await ask_directly(app, slack, quince, question)
+        slack.unarchive(harvest)
+        await quiet(app, slack)
+        assert "behind the mill" in await ask_directly(app, slack, quince, question)
+        assert sum(NOTICE in text for text in texts(slack, harvest)) == 1
+
+
+async def test_a_day_after_the_bot_was_removed_everything_is_erased(slack, bot, people, harvest, monkeypatch):
+    monkeypatch.setattr(learning, "ERASED_AFTER_HOURS", 0)
+    monkeypatch.setattr(learning, "SWEEP_SECONDS", 0.1)
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The zephyr wagon stands behind the mill")
+        await ask(app, slack, quince, harvest, "where does the zephyr wagon stand?")
+        slack.leave(harvest, slack.bot_user_id, by=quince)
+
+        async def erased():
+            return not await rows(app, "SELECT 1 FROM message")
+
+        await eventually(erased)
+        await quiet(app, slack)
+        assert [place for place in await kept(app, "zephyr") if place != "answer"] == []
+
+
+async def test_an_archived_channel_is_not_erased_and_opens_again_after_an_absence_too(
+    slack, bot, people, harvest, monkeypatch
+):
+    monkeypatch.setattr(learning, "ERASED_AFTER_HOURS", 0)
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill", ago(2))])
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.archive(harvest)
+        await quiet(app, slack)
+    async with bot() as app:
+        await eventually(lambda: hidden(app))
+        assert await rows(app, "SELECT count(*) FROM message") == [(1,)]
+    slack.unarchive(harvest, silent=True)
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert "behind the mill" in await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
+        assert sum(NOTICE in text for text in texts(slack, harvest)) == 1
+
+
+async def hidden(app):
+    return await rows(app, "SELECT 1 FROM channel WHERE hidden_at IS NOT NULL")
+
+
+async def test_a_channel_that_was_erased_is_learnt_again_though_the_invitation_was_missed(
+    slack, bot, people, harvest, monkeypatch
+):
+    monkeypatch.setattr(learning, "ERASED_AFTER_HOURS", 0)
+    monkeypatch.setattr(learning, "SWEEP_SECONDS", 0.1)
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill", ago(2))])
+
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.leave(harvest, slack.bot_user_id, by=quince)
+
+        async def erased():
+            return not await rows(app, "SELECT 1 FROM message")
+
+        await eventually(erased)
+    slack.join(harvest, slack.bot_user_id, silent=True)
+    async with bot() as app:
+        await caught_up(app, slack)
+        assert "behind the mill" in await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
+
+
+async def test_a_channel_with_a_new_id_keeps_its_messages_and_its_settings(slack, bot, people, harvest):
+    quince, tamarind = people
+    pear = slack.add_user("pear", admin=True)
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        slack.post(harvest, tamarind, "The harvest wagon stands behind the mill")
+        await order(app, slack, pear, harvest, "config sources off")
+        new = slack.change_channel_id(harvest)
+        await quiet(app, slack)
+        slack.post(new, tamarind, "The wagon has three wheels")
+        answer = await ask(app, slack, quince, new, "where does the harvest wagon stand?")
+        assert "behind the mill" in answer
+        assert "open" not in answer
+        assert await rows(app, "SELECT channel_id FROM channel WHERE removed_at IS NULL") == [(new,)]
+        assert "three wheels" in await ask(app, slack, quince, new, "how many wheels has the wagon?")
+        assert sum(NOTICE in text for text in texts(slack, new)) == 1
+
+
+async def test_a_channel_whose_new_id_is_seen_before_it_is_told_is_learnt_there(slack, bot, people, harvest):
+    quince, tamarind = people
+    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill", ago(2))])
+    async with bot(every_source) as app:
+        await caught_up(app, slack)
+        slack.faults.on_event("channel_id_changed", reorder=1)
+        new = slack.change_channel_id(harvest)
+        slack.post(new, tamarind, "The wagon has three wheels")
+        await quiet(app, slack)
+        await caught_up(app, slack)
+        assert "behind the mill" in await ask(app, slack, quince, new, "where does the harvest wagon stand?")
+        assert "three wheels" in await ask(app, slack, quince, new, "how many wheels has the wagon?")

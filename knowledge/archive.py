@@ -44,7 +44,11 @@ ON CONFLICT (channel_pk, message_id) DO UPDATE SET
     fresh = m.content_hash IS DISTINCT FROM EXCLUDED.content_hash,
     rev = m.rev + (m.content_hash IS DISTINCT FROM EXCLUDED.content_hash)::int
 WHERE NOT m.deleted AND (EXCLUDED.edited_ts, EXCLUDED.event_ts) > (m.edited_ts, m.event_ts)
-RETURNING channel_pk, message_id, fresh"""
+RETURNING channel_pk, message_id, message_pk, fresh"""
+
+# Where a line begins and ends in an old text says nothing of the new one. Until its family is cut again, the message
+# is found by itself.
+DROP_LINES = "DELETE FROM unit_line WHERE message_pk = ANY(%(messages)s)"
 
 # A delete may come before the message: the row is then born as a tombstone.
 TOMBSTONE = """
@@ -175,25 +179,31 @@ class Archive:
         # Who opted out wrote nothing that may be kept.
         messages = [m for m in messages if m.author is None or not people[m.author][2]]
         terms = {
-            (pks[m.ref.channel], m.ref.message_id): term_ids(labelled_line(_name(m, people), m.text)) for m in messages
+            (pks[m.ref.channel], m.ref.message_id): term_ids(labelled_line(_name(m, people), m.text)) if m.text else []
+            for m in messages
         }
         rows = await (await connection.execute(UPSERT, _columns(messages, pks, people, terms))).fetchall()
         if listed := [m for m in messages if m.version.event_ts == 0]:
             await connection.execute(RECOUNT, _reaction_columns(listed, pks))
         by_key = {(pks[m.ref.channel], m.ref.message_id): m for m in messages}
         roots: list[_Key] = []
-        for channel_pk, message_id, fresh in rows:
+        edited: list[int] = []
+        for channel_pk, message_id, message_pk, fresh in rows:
             key = (channel_pk, message_id)
             message, old = by_key[key], before.get(key)
             ledger.replace(channel_pk, old.terms if old else None, terms[key])
             family = family_of(message_id, message.thread_id, message.posted_at, message.seq)
             if fresh or old is None or old.family != family:
                 ledger.mark(channel_pk, family)
+            if fresh and old is not None:
+                edited.append(message_pk)
             if old is not None and old.family != family:
                 ledger.mark(channel_pk, old.family)
             if message.thread_id is not None and message.thread_id != message_id:
                 roots.append((channel_pk, message.thread_id))
             before[key] = _Before(deleted=False, terms=terms[key], family=family)
+        if edited:
+            await connection.execute(DROP_LINES, {"messages": edited})
         await _mark_roots(connection, roots, ledger)
         return len(rows)
 

@@ -15,6 +15,7 @@ LOCKS = ("requirements.lock", "requirements.run.lock")
 SHIPPED = (
     *LOCKS, "Makefile", "Dockerfile", "docker-compose.yml", ".env.example", ".dockerignore", ".pre-commit-config.yaml",
     ".ci/run", "tools/setup.sh", "tools/llama_cpp.cmake",
+    "tools/emulate.sh", "tests/emulate/package-lock.json",
 )  # fmt: skip
 
 

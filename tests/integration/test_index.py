@@ -67,6 +67,25 @@ async def test_a_thread_becomes_one_passage(world):
     assert await world.found("Kafka", limit=1) == [["1", "2"]]
 
 
+async def test_an_edited_message_is_found_whole_before_it_is_cut_again(world):
+    await world.say(said("1", "Kafka?"), said("2", "no", thread="1", minute=1))
+    await world.indexer.drain()
+    await world.say(said("2", "no, we moved everything to the cellar broker", thread="1", minute=1, edited=1))
+    passages = await world.search.passages("cellar broker", await world.scope())
+    assert passages[0].lines[0].text == "no, we moved everything to the cellar broker"
+    passages = await world.search.passages("Kafka", await world.scope())
+    assert [line.text for passage in passages for line in passage.lines if line.ref.message_id == "1"] == ["Kafka?"]
+    await world.indexer.drain()
+    assert await world.found("cellar broker") == [["1", "2"]]
+
+
+async def test_a_message_without_text_is_found_by_nobodys_name(world):
+    await world.say(said("1", "Kafka", who="tamarind"), said("2", "", who="tamarind", minute=1))
+    assert await world.found("what did tamarind say") == [["1"]]
+    await world.indexer.drain()
+    assert await world.found("what did tamarind say") == [["1"]]
+
+
 async def test_only_changed_texts_are_embedded_again(world):
     await world.say(said("1", "Kafka"), said("2", "lunch", minute=60))
     await world.indexer.drain()

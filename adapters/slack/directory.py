@@ -12,7 +12,7 @@ from adapters.slack.calls import Calls, Lane, SlackRefused, unreadable
 from adapters.slack.messages import PLATFORM, channel_from, person_from
 from adapters.slack.text import Names
 from bot.upkeep import Upkeep
-from knowledge.errors import KnowledgeError, SourceUnavailable
+from knowledge.errors import ChannelUnreadable, KnowledgeError, SourceUnavailable
 from knowledge.messages import Channel, ChannelRef, Hidden, Members, Person, PersonRef, Visibility
 
 log = structlog.get_logger()
@@ -80,8 +80,7 @@ class Directory:
 
         Errors: `SourceUnavailable`.
         """
-        async for page in self._pages("users_list", "members", limit=PAGE):
-            await self._upkeep.observe([person for raw in page if (person := self._keep_person(raw))])
+        await self._read_people()
         found: dict[str, Channel] = {}
         async for page in self._pages("conversations_list", "channels", limit=PAGE, types=CONVERSATIONS):
             for raw in page:
@@ -91,11 +90,30 @@ class Directory:
                     found[channel.ref.channel_id] = channel
         for known in await self._upkeep.joined(PLATFORM, self._workspace):
             if known.ref.channel_id not in found:
-                described = self._channels.get(known.ref.channel_id)
-                is_archived = described is not None and described[1].archived
-                await self._upkeep.observe([Hidden(known.ref, is_archived)])
-                log.info("channel_left", channel_id=known.ref.channel_id)
+                await self._end_if_left(known.ref)
         return list(found.values())
+
+    async def _read_people(self) -> None:
+        """Everybody at once. Where Slack gives no list, people are looked up one by one as they are met."""
+        try:
+            async for page in self._pages("users_list", "members", limit=PAGE):
+                await self._upkeep.observe([person for raw in page if (person := self._keep_person(raw))])
+        except KnowledgeError as error:
+            if not isinstance(error.__cause__, SlackRefused):
+                raise
+            log.warning("people_not_listed", adapter="slack", error=type(error).__name__)
+
+    async def _end_if_left(self, ref: ChannelRef) -> None:
+        """Asked once more: the bot may have come into the channel while the list was read."""
+        is_archived = False
+        try:
+            is_archived = (await self.look_up(ref.channel_id, again=True)).archived
+            if self.is_in(ref.channel_id) and not is_archived:
+                return
+        except ChannelUnreadable:
+            pass
+        await self._upkeep.observe([Hidden(ref, is_archived)])
+        log.info("channel_left", channel_id=ref.channel_id)
 
     async def look_up(self, channel_id: str, *, again: bool = False) -> Channel:
         """A conversation as Slack describes it, at most a minute ago.

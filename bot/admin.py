@@ -110,10 +110,7 @@ class Admin:
     async def opt_out(self, person: PersonRef) -> int:
         """Removes everything a person wrote or asked, and keeps nothing of theirs from now on."""
         await self.database.execute(OPT_OUT, {**_person(person), "out": True})
-        await self.outbox.forget_person(person.platform, person.workspace, person.person_id)
-        count = await self.forget_person(person)
-        await self.reset(person)
-        return count
+        return await self.forget_person(person)
 
     async def opt_in(self, person: PersonRef) -> None:
         """Lets what a person writes be kept again."""
@@ -137,8 +134,11 @@ class Admin:
         return None if gone is None else await self._from_memory(gone)
 
     async def forget_person(self, person: PersonRef) -> int:
-        """Removes everything a person wrote."""
-        return await self._from_memory(await self.eraser.person(person))
+        """Removes everything a person wrote, and asked. Returns the number of messages."""
+        await self.outbox.forget_person(person.platform, person.workspace, person.person_id)
+        count = await self._from_memory(await self.eraser.person(person))
+        await self.reset(person)
+        return count
 
     async def forget_message(self, message_id: str, channel: ChannelRef | None = None) -> int:
         """Removes one message; without a channel, wherever the id is found."""

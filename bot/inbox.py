@@ -56,6 +56,11 @@ FROM inbox WHERE finished_at IS NULL"""
 SWEEP = "DELETE FROM inbox WHERE finished_at < now() - interval '24 hours'"
 
 
+# Handlers wait for PostgreSQL and for the platform; more of them only delay the acknowledgements beside them.
+WORKERS = 6
+DOOR_CONNECTIONS = 2
+
+
 @dataclass(frozen=True, slots=True)
 class _Claimed:
     pk: int
@@ -64,17 +69,22 @@ class _Claimed:
 
 
 class PostgresInbox:
-    """The inbox table. Several processes may accept into it and run handlers over it."""
+    """The inbox table. Several processes may accept into it and run handlers over it.
+
+    `door` is the pool that `accept` uses: with connections of its own it does not queue behind the handlers.
+    """
 
     def __init__(
         self,
         database: Database,
         *,
+        door: Database | None = None,
         lease_seconds: float = 60.0,
-        workers: int = 16,
+        workers: int = WORKERS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
     ) -> None:
         self._database = database
+        self._door = door or database
         self._lease_seconds = lease_seconds
         self._retry_seconds = tuple(retry_seconds)
         self._handlers: Mapping[str, DeliveryHandler] = {}
@@ -99,7 +109,7 @@ class PostgresInbox:
             "kind": delivery.kind,
             "payload": json.dumps(delivery.payload),  # ASCII: PostgreSQL takes neither NUL nor half a surrogate pair
         }
-        is_new = await within(ACCEPT_SECONDS, self._database.execute(ACCEPT, row)) == 1
+        is_new = await within(ACCEPT_SECONDS, self._door.execute(ACCEPT, row)) == 1
         if is_new:
             self._pool.wake()
         return is_new

@@ -23,7 +23,7 @@ from bot.clerk import Clerk
 from bot.config import EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
-from bot.inbox import PostgresInbox
+from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
 from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
@@ -175,7 +175,9 @@ async def open_app(
         chats = tuple(_adapters(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
         sources = {one.name: one for one in chats}
-        freshness, outbox, inbox = Freshness(db, access, sources), Outbox(db), PostgresInbox(db)
+        freshness, outbox = Freshness(db, access, sources), Outbox(db)
+        door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
+        inbox = PostgresInbox(db, door=door)
         assistant = Assistant(access, freshness, index, memory, parts, Digest(db), answer_chain(parts), chat.name)
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(db)
         admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)

@@ -152,7 +152,7 @@ async def _on_said(workspace: Workspace, said: seen.Said | seen.Edited) -> None:
 
 async def _open_channel(workspace: Workspace, channel_id: str) -> Channel | None:
     try:
-        channel = await workspace.directory.look_up(channel_id)
+        channel = await workspace.directory.known(channel_id)
     except ChannelUnreadable:
         log.info("event_of_closed_channel", channel_id=channel_id)
         return None

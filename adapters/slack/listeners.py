@@ -19,6 +19,7 @@ from adapters.slack.ordering import on_command
 from adapters.slack.pane import on_home_opened
 from adapters.slack.workspace import Workspace
 from bot.conversation import Delivery
+from knowledge.errors import ChannelUnreadable
 from knowledge.messages import Posted
 
 log = structlog.get_logger()
@@ -116,7 +117,10 @@ class Listeners:
     async def _on_files(self, body: Mapping[str, object]) -> None:
         """The files of a message of the past, which the backfill left for later."""
         raw = fields.record(body.get("message"))
-        channel = await self._workspace.directory.look_up(fields.text(body, "channel"))
+        try:
+            channel = await self._workspace.directory.known(fields.text(body, "channel"))
+        except ChannelUnreadable:
+            return
         message = read_message(self._workspace, channel, raw)
         if message is not None and (fuller := await with_files(self._workspace, message, raw)):
             await self._workspace.desk.upkeep.observe([Posted(fuller)])

@@ -18,7 +18,7 @@ STORED = "SELECT message_id FROM message JOIN channel USING (channel_pk) WHERE c
 
 @pytest.mark.timeout(2400)
 async def test_a_long_past_is_read_once_through_429s_and_kills(database_url, servers, tmp_path, size, report):
-    messages, kills, threads = size(3_000, 50_000), size(2, 10), size(20, 200)
+    messages, kills, threads = size(3_000, 50_000), size(1, 10), size(20, 200)
     dice = random.Random(7)
     async with FakeSlack() as slack, Database(database_url, size=2) as database:
         people = [slack.add_user(f"tree-{number}") for number in range(20)]

@@ -21,7 +21,7 @@ async def test_a_day_of_talk_and_questions(slack_settings, size, report):
             tasks = [asyncio.create_task(service) for service in services(app)]
             try:
                 await slack.connected(2)
-                day = await live(slack, app, chosen_questions(size(5, 20)))
+                day = await live(slack, app, chosen_questions(size(3, 20)))
             finally:
                 for task in tasks:
                     task.cancel()

@@ -100,6 +100,13 @@ class Tidepool:
         await self.settled()
         return command.posts[-1]["text"]
 
+    async def press(self, who: str, message: Seen, action: str, **more) -> list[str]:
+        """Somebody presses a button: what they are told."""
+        pressed = self.slack.click(who, message.ts, action, **more)
+        await pressed.answer(PATIENCE)
+        await self.settled()
+        return [post.get("text", "") for post in pressed.posts]
+
     @property
     def prompts(self) -> list[str]:
         """What the model was asked, question by question."""

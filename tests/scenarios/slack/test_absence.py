@@ -260,9 +260,10 @@ async def test_a_channel_whose_new_id_is_seen_before_it_is_told_is_learnt_there(
     slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill", ago(2))])
     async with bot(every_source) as app:
         await caught_up(app, slack)
-        slack.faults.on_event("channel_id_changed", reorder=1)
+        slack.faults.on_event("channel_id_changed", delay=2.0)
         new = slack.change_channel_id(harvest)
-        slack.post(new, tamarind, "The wagon has three wheels")
+        ts = slack.post(new, tamarind, "The wagon has three wheels")
+        await eventually(lambda: message(app, ts))
         await quiet(app, slack)
         await caught_up(app, slack)
         assert "behind the mill" in await ask(app, slack, quince, new, "where does the harvest wagon stand?")

@@ -232,3 +232,16 @@ async def test_names_stand_for_mentions_and_nothing_the_bot_says_pings_anybody(t
     said = [str(one.payload) for one in slack.visible_payloads()]
     assert any("@picker" in text for text in said)
     assert not [text for text in said if re.search(r"<[@!#]", text)]
+
+
+async def test_what_somebody_typed_to_look_like_a_ping_is_quoted_without_power(tidepool):
+    slack = tidepool.slack
+    slack.seed(
+        tidepool.harvest, [(tidepool.sorrel, "The quarry key: ask &lt;!channel&gt; or &lt;@U00000003&gt; @here")]
+    )
+    async with tidepool.bot():
+        answer = await tidepool.answer(tidepool.mention("the quarry key?"))
+        [told] = await tidepool.press(tidepool.quince, answer, "lore_sources")
+    assert "The quarry key: ask" in shown(answer)
+    assert "&lt;!channel&gt;" in told
+    assert not [one for one in slack.visible_payloads() if re.search(r"<[@!#]|@here", str(one.payload))]

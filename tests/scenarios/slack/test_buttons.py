@@ -7,14 +7,6 @@ from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, buttons, show
 FEEDBACK = "SELECT person_id, helpful, reason, note FROM feedback ORDER BY given_at"
 
 
-async def press(tidepool, who, message, action, **more):
-    """Somebody presses a button: what they are told."""
-    pressed = tidepool.slack.click(who, message.ts, action, **more)
-    await pressed.answer(PATIENCE)
-    await tidepool.settled()
-    return [post.get("text", "") for post in pressed.posts]
-
-
 async def asked_and_answered(tidepool, text=WHY_KAFKA, **more):
     return await tidepool.answer(tidepool.mention(text, **more))
 
@@ -25,8 +17,8 @@ async def asked_and_answered(tidepool, text=WHY_KAFKA, **more):
 async def test_a_helpful_answer_is_rated_and_the_reader_thanked_alone(tidepool):
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        assert await press(tidepool, tidepool.sorrel, answer, "lore_helpful") == ["Thank you, I have noted that."]
-        await press(tidepool, tidepool.sorrel, answer, "lore_helpful")
+        assert await tidepool.press(tidepool.sorrel, answer, "lore_helpful") == ["Thank you, I have noted that."]
+        await tidepool.press(tidepool.sorrel, answer, "lore_helpful")
         assert await tidepool.rows(FEEDBACK) == [(tidepool.sorrel, True, "", "")]
         assert await tidepool.answers(viewer=tidepool.tamarind) == [answer]
 
@@ -35,7 +27,7 @@ async def test_an_unhelpful_answer_opens_a_dialog_whose_words_are_kept(tidepool)
     slack = tidepool.slack
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        assert await press(tidepool, tidepool.sorrel, answer, "lore_unhelpful") == []
+        assert await tidepool.press(tidepool.sorrel, answer, "lore_unhelpful") == []
         [(view_id, opened)] = slack.views.items()
         assert opened["user"] == tidepool.sorrel
         entered = ({"selected_option": {"value": "outdated"}}, {"value": "Kafka is back since May"})
@@ -47,7 +39,7 @@ async def test_an_unhelpful_answer_opens_a_dialog_whose_words_are_kept(tidepool)
         assert await submitted.answer(PATIENCE) is None
         await tidepool.settled()
         assert await tidepool.rows(FEEDBACK) == [(tidepool.sorrel, False, "outdated", "Kafka is back since May")]
-        await press(tidepool, tidepool.sorrel, answer, "lore_helpful")
+        await tidepool.press(tidepool.sorrel, answer, "lore_helpful")
         [(_, helpful, *_)] = await tidepool.rows(FEEDBACK)
     assert helpful
 
@@ -56,14 +48,14 @@ async def test_a_dialog_that_comes_too_late_costs_neither_the_rating_nor_the_tha
     tidepool.slack.faults.on("views.open", error="expired_trigger_id")
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        assert await press(tidepool, tidepool.sorrel, answer, "lore_unhelpful") == ["Thank you, I have noted that."]
+        assert await tidepool.press(tidepool.sorrel, answer, "lore_unhelpful") == ["Thank you, I have noted that."]
         assert await tidepool.rows(FEEDBACK) == [(tidepool.sorrel, False, "", "")]
 
 
 async def test_a_button_of_an_answer_that_is_no_more_says_so(tidepool):
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        [told] = await press(tidepool, tidepool.sorrel, answer, "lore_helpful", value="no such answer", forged=True)
+        [told] = await tidepool.press(tidepool.sorrel, answer, "lore_helpful", value="no such answer", forged=True)
         assert await tidepool.rows(FEEDBACK) == []
     assert "I no longer have that answer" in told
 
@@ -78,7 +70,7 @@ async def test_sources_are_shown_whole_to_who_presses_and_to_nobody_else(tidepoo
     async with tidepool.bot(lambda _: "The copper kettle goes to the museum [1]"):
         answer = await asked_and_answered(tidepool, "the copper kettle goes to the museum?")
         assert "That is all." not in shown(answer)
-        [told] = await press(tidepool, tidepool.sorrel, answer, "lore_sources")
+        [told] = await tidepool.press(tidepool.sorrel, answer, "lore_sources")
         assert "That is all." in told
         assert "That is all." not in str(await tidepool.answers(viewer=tidepool.quince))
 
@@ -90,11 +82,11 @@ async def test_who_may_no_longer_read_a_source_is_not_shown_it(tidepool):
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool, "which pear trees by the river are felled?")
         assert "pear trees by the river" in answer.text
-        assert "pear trees" in (await press(tidepool, tidepool.sorrel, answer, "lore_sources"))[0]
+        assert "pear trees" in (await tidepool.press(tidepool.sorrel, answer, "lore_sources"))[0]
         slack.convert_to_private(orchard)
         await tidepool.settled()
-        [refused] = await press(tidepool, tidepool.sorrel, answer, "lore_sources")
-        [allowed] = await press(tidepool, tidepool.tamarind, answer, "lore_sources")
+        [refused] = await tidepool.press(tidepool.sorrel, answer, "lore_sources")
+        [allowed] = await tidepool.press(tidepool.tamarind, answer, "lore_sources")
     assert refused == "There is no source of this answer that you may read."
     assert "pear trees" in allowed
 
@@ -106,7 +98,7 @@ async def test_who_may_no_longer_read_a_source_is_not_shown_it(tidepool):
 async def test_the_asker_and_an_admin_may_delete_an_answer(tidepool, who):
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        assert await press(tidepool, getattr(tidepool, who), answer, "lore_delete") == []
+        assert await tidepool.press(getattr(tidepool, who), answer, "lore_delete") == []
         assert await tidepool.answers() == []
         assert await tidepool.rows("SELECT state FROM answer") == [("removed",)]
 
@@ -114,7 +106,7 @@ async def test_the_asker_and_an_admin_may_delete_an_answer(tidepool, who):
 async def test_others_may_not_delete_an_answer(tidepool):
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        told = await press(tidepool, tidepool.sorrel, answer, "lore_delete")
+        told = await tidepool.press(tidepool.sorrel, answer, "lore_delete")
         assert [one.ts for one in await tidepool.answers(viewer=tidepool.quince)] == [answer.ts]
     assert told == [":x: Only the person who asked can do that."]
 
@@ -123,7 +115,7 @@ async def test_an_answer_that_slack_will_not_delete_stays_and_its_asker_is_told(
     tidepool.slack.faults.on("chat.delete", status=500, times=None)
     async with tidepool.bot():
         answer = await asked_and_answered(tidepool)
-        [told] = await press(tidepool, tidepool.quince, answer, "lore_delete")
+        [told] = await tidepool.press(tidepool.quince, answer, "lore_delete")
     assert "I could not delete it" in told
 
 
@@ -165,7 +157,7 @@ async def test_what_only_the_asker_may_read_is_offered_to_them_alone_and_shown_o
         assert "Nothing found" in declined.text
         assert offer.ephemeral_for == tidepool.quince
         assert buttons(offer) == ["lore_private"]
-        [told] = await press(tidepool, tidepool.quince, offer, "lore_private")
+        [told] = await tidepool.press(tidepool.quince, offer, "lore_private")
         assert "behind the cider barrels" in told
         assert await tidepool.answers(asked, viewer=tidepool.sorrel) == [declined]
         assert await tidepool.rows("SELECT count(*) FROM answer") == [(2,)]
@@ -180,7 +172,7 @@ async def test_somebody_else_cannot_press_the_offer(tidepool):
         asked = tidepool.mention("where is the spare pump behind the cider barrels?")
         _, offer = await tidepool.answers(asked, viewer=tidepool.quince)
         value = offer.blocks[-1]["elements"][0]["value"]
-        told = await press(tidepool, tidepool.sorrel, offer, "lore_private", value=value, forged=True)
+        told = await tidepool.press(tidepool.sorrel, offer, "lore_private", value=value, forged=True)
         assert await tidepool.rows("SELECT count(*) FROM answer") == [(1,)]
     assert told == [":x: Only the person who asked can do that."]
 

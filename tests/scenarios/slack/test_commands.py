@@ -238,10 +238,13 @@ async def test_an_admin_of_one_workspace_sees_nothing_of_another(slack, bot, peo
         assert "#harvest" in status
         assert "secret-harbour" not in status
         assert "No question was left open" in await order(app, slack, pear, harvest, "gaps")
-        job = (await rows(app, "SELECT job_pk FROM job JOIN channel USING (channel_pk) WHERE name = 'secret-harbour'"))[
-            0
-        ][0]
+        history = slack.faults.on("conversations.history", hold=True)
+        other.slash_command(medlar, place, "/lore", "reindex #secret-harbour")
+        await history.reached.wait()
+        ((job,),) = await rows(app, "SELECT job_pk FROM job WHERE state = 'running'")
         assert "is not running" in await order(app, slack, pear, harvest, f"cancel {job}")
+        assert await rows(app, "SELECT job_pk FROM job WHERE state = 'running'") == [(job,)]
+        history.release()
         typed = other.slash_command(medlar, place, "/lore", "gaps")
         await quiet(app, slack)
         assert "zephyr" in typed.posts[-1]["text"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.slack import directory
 from tests.scenarios.slack.scene import NOTICE, REMOVED, ago, ask, caught_up, kept, message, quiet, rows, texts
 
 
@@ -26,6 +27,7 @@ async def test_a_message_is_found_by_its_words_at_once_an_edit_replaces_it_and_a
     async with bot() as app:
         await caught_up(app, slack)
         ts = slack.post(harvest, tamarind, "The cider press comes back from repair on Thursday")
+        await quiet(app, slack)
         assert "Thursday" in await ask(app, slack, quince, harvest, question)
 
         slack.edit(harvest, ts, "The cider press comes back from repair on Saturday")
@@ -59,6 +61,7 @@ async def test_a_late_reply_to_an_old_thread_is_found(slack, bot, people, harves
     async with bot() as app:
         await caught_up(app, slack)
         slack.post(harvest, tamarind, "The chestnut barrels from the lower cellar", thread_ts=root)
+        await quiet(app, slack)
         answer = await ask(app, slack, quince, harvest, "which chestnut barrels from which cellar?")
         assert "lower cellar" in answer
 
@@ -85,6 +88,7 @@ async def test_a_renamed_channel_and_person_are_shown_by_their_new_names(slack, 
         await quiet(app, slack)
         slack.rename_channel(harvest, "orchard-news")
         slack.change_user(tamarind, name="sorbus")
+        await quiet(app, slack)
         answer = await ask(app, slack, quince, harvest, "how long does the juice keep in the cold store?")
         assert "#orchard-news" in answer
         assert "*sorbus*" in answer
@@ -136,6 +140,24 @@ async def test_an_event_that_comes_twice_is_handled_once(slack, bot, people, har
         await quiet(app, slack)
         assert (await message(app, ts))[2] == {"seedling": 1}
         assert await rows(app, "SELECT count(*) FROM message") == [(1,)]
+
+
+async def test_messages_are_learnt_while_slack_does_not_describe_their_channel(
+    slack, bot, people, harvest, monkeypatch
+):
+    monkeypatch.setattr(directory, "CHANNEL_SECONDS", 0.0)
+    quince, tamarind = people
+    async with bot() as app:
+        await caught_up(app, slack)
+        asked = len(slack.calls_of("conversations.info"))
+        first = slack.post(harvest, tamarind, "The gate is green")
+        await quiet(app, slack)
+        assert len(slack.calls_of("conversations.info")) == asked
+        monkeypatch.setattr(directory, "KNOWN_SECONDS", 0.0)
+        slack.faults.on("conversations.info", times=None, retry_after=30)
+        second = slack.post(harvest, quince, "The gate is blue")
+        await quiet(app, slack)
+        assert [(await message(app, ts))[0] for ts in (first, second)] == ["The gate is green", "The gate is blue"]
 
 
 # ---- what is nobody's knowledge -----------------------------------------------------------------------------------

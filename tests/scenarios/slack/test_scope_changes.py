@@ -42,9 +42,25 @@ async def test_who_is_taken_out_of_a_private_channel_hears_nothing_of_it_any_mor
         await quiet(app, slack)
         answer = await ask_directly(app, slack, house.sorrel, QUESTION)
         assert house.told(answer) == {house.harvest, house.market, house.hiring}
+        assert "cedar" not in house.prompts[-1]
         slack.join(house.board, house.sorrel)
         await quiet(app, slack)
         assert house.board in house.told(await ask_directly(app, slack, house.sorrel, QUESTION))
+
+
+async def test_nor_is_it_remembered_in_the_talk_that_goes_on(slack, house):
+    async with house.at_home() as app:
+        talk = slack.open_im(house.sorrel)
+        began = slack.post(talk, house.sorrel, QUESTION)
+        await quiet(app, slack)
+        assert "cedar" in house.prompts[-1]
+        slack.leave(house.board, house.sorrel)
+        await quiet(app, slack)
+        slack.post(talk, house.sorrel, QUESTION, thread_ts=began)
+        await quiet(app, slack)
+        assert len(house.prompts) == 2
+        assert "Earlier question" not in house.prompts[-1]
+        assert "cedar" not in house.prompts[-1]
 
 
 async def test_nor_when_slack_never_said_so_after_a_minute_at_the_latest(slack, house, short_trust):

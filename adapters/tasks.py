@@ -1,12 +1,23 @@
 """Work that goes on beside the handling of events, until it is done or the adapter stops."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 log = structlog.get_logger()
+
+
+AGAIN_SECONDS = 2.0
+
+
+async def stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancels tasks and waits for them. Some library may swallow a cancellation, so it is asked for again."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=AGAIN_SECONDS)
 
 
 class Tasks:
@@ -23,10 +34,7 @@ class Tasks:
 
     async def stop(self) -> None:
         """Cancels what still runs, and waits for it."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await stop(list(self._running))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

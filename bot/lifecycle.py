@@ -2,11 +2,27 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
 DRAIN_SECONDS = 20.0
+AGAIN_SECONDS = 5.0
+
+
+async def stop_all(tasks: Sequence[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Cancels tasks and waits for them; returns those that ended. A cancellation that got lost is asked for again.
+
+    Units: what has not ended after `DRAIN_SECONDS` is left behind.
+    """
+    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+    while pending := [task for task in tasks if not task.done()]:
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+    return {task for task in tasks if task.done()}
 
 
 async def run_until_stopped(*services: Coroutine[Any, Any, None]) -> None:
@@ -24,9 +40,7 @@ async def run_until_stopped(*services: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
-        for task in tasks:
-            task.cancel()
-        done, _ = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        done = await stop_all(tasks)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
     for task in done:

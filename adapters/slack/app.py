@@ -21,6 +21,7 @@ from adapters.slack.messages import PLATFORM
 from adapters.slack.platform import SlackPlatform
 from adapters.slack.web import routes_of
 from adapters.slack.workspace import Options, Workspace, open_workspace
+from adapters.tasks import stop
 from bot.conversation import Delivery
 from bot.desk import Desk
 from bot.errors import BadConfiguration
@@ -198,9 +199,7 @@ class SlackAdapter:
                     task.result()
             log.error("workspace_ended", adapter="slack", workspace=workspace.identity.team_id)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await stop(tasks)
 
     async def _keep_up(self, connected: Connected, is_open: Callable[[], bool]) -> None:
         """After each opening of a socket: what came while none was open is read. Meanwhile, until when all was seen."""

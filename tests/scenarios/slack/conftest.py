@@ -7,6 +7,7 @@ import pytest
 
 from bot.commands.serve import services
 from bot.config import Settings
+from bot.lifecycle import stop_all
 from bot.memory import open_redis
 from bot.web import web_server
 from bot.wiring import open_app
@@ -72,12 +73,9 @@ async def running(settings, script=first_source, *, delay_seconds=0.0):
             try:
                 yield app, port
             finally:
-                for task in tasks:
-                    task.cancel()
-                results = await asyncio.gather(*tasks, return_exceptions=True)
-                for result in results:
-                    if isinstance(result, Exception):
-                        raise result
+                for task in await stop_all(tasks):
+                    if not task.cancelled() and task.exception() is not None:
+                        raise task.exception()
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ async def test_a_day_after_the_bot_was_removed_everything_is_erased(slack, bot, 
     async with bot() as app:
         await caught_up(app, slack)
         slack.post(harvest, tamarind, "The zephyr wagon stands behind the mill")
+        await quiet(app, slack)
         await ask(app, slack, quince, harvest, "where does the zephyr wagon stand?")
         slack.leave(harvest, slack.bot_user_id, by=quince)
 
@@ -247,6 +248,7 @@ async def test_a_channel_with_a_new_id_keeps_its_messages_and_its_settings(slack
         new = slack.change_channel_id(harvest)
         await quiet(app, slack)
         slack.post(new, tamarind, "The wagon has three wheels")
+        await quiet(app, slack)
         answer = await ask(app, slack, quince, new, "where does the harvest wagon stand?")
         assert "behind the mill" in answer
         assert "open" not in answer

@@ -56,6 +56,7 @@ async def test_a_forgotten_person_is_gone_and_may_go_on_writing(slack, bot, peop
         await caught_up(app, slack)
         slack.post(harvest, tamarind, "The zephyr key is under the stone")
         mine = slack.post(harvest, quince, "I lost mine")
+        await quiet(app, slack)
         assert "stone" in await ask(app, slack, tamarind, harvest, "where is my zephyr key?")
         assert {place.partition(":")[0] for place in await kept(app, "zephyr")} == {"answer", "message", "threadlore"}
         assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <@{tamarind}>")
@@ -108,12 +109,13 @@ async def test_who_wants_to_be_forgotten_is_and_stays_so(slack, bot, people, pea
         slack.post(harvest, tamarind, "The zephyr key is under the stone")
         slack.post(harvest, people[0], "The barn door has a bell")
         await quiet(app, slack)
-        await ask(app, slack, tamarind, harvest, "does the barn door bell wake simoom?")
+        await ask(app, slack, tamarind, harvest, "has the barn door a bell, simoom?")
         assert {place.partition(":")[0] for place in await kept(app, "simoom")} == {"answer", "threadlore"}
         answer = await order(app, slack, tamarind, harvest, "forget-me")
         assert "Forgotten: 1 message of yours" in answer
         assert await kept(app, "zephyr") == await kept(app, "simoom") == []
         slack.post(harvest, tamarind, "The zephyr lock is new")
+        await quiet(app, slack)
         await ask(app, slack, tamarind, harvest, "what of the zephyr lock?")
         assert "bell" in await ask_directly(app, slack, tamarind, "what has the barn door of the zephyr?")
         await order(app, slack, pear, harvest, "reindex #harvest")

@@ -7,7 +7,7 @@ import time
 
 from tests.fakes.slack.channel import PRIVATE, PUBLIC
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 NOTICE = "Hello, I am a bot"
 REMOVED = "This answer was removed"
 MARKED = re.compile(r"^\[(\d+)\] [^:]*: (.*)$", re.MULTILINE)

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from knowledge.database import Database
 from tests.fakes.slack import FakeSlack, Seen
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 WORKING = ":hourglass_flowing_sand:"
 KAFKA = "Decision: we drop Kafka because it caused three outages this winter"
 WHY_KAFKA = "why did we drop Kafka?"
+LONG = "\n\n".join(f"{number}. The press wants oil, " + "water, " * 300 for number in range(1, 10))
 
 
 def best_source(prompt: str) -> str:

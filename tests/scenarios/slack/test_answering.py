@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from bot.errors import ModelUnavailable
-from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, WORKING, best_source, buttons, shown
+from tests.scenarios.slack.talk import KAFKA, LONG, PATIENCE, WHY_KAFKA, WORKING, best_source, buttons, shown
 
 
 async def test_the_asker_sees_a_sign_before_the_model_has_written_a_word(tidepool):
@@ -120,8 +120,6 @@ async def test_a_question_asked_while_the_database_is_away_is_answered_when_it_i
 
 # ---- long answers -------------------------------------------------------------------------------------------------
 
-LONG = "\n\n".join(f"{number}. The press wants oil, " + "water, " * 200 for number in range(1, 6))
-
 
 async def test_a_long_answer_is_split_into_messages_in_order_and_deleted_as_one(tidepool):
     slack = tidepool.slack
@@ -131,7 +129,7 @@ async def test_a_long_answer_is_split_into_messages_in_order_and_deleted_as_one(
         [(places,)] = await tidepool.rows("SELECT places FROM answer")
         assert len(parts) > 2
         assert [part.ts for part in parts] == places
-        positions = ["".join(part.text for part in parts).index(f"{number}. The press") for number in range(1, 6)]
+        positions = ["".join(part.text for part in parts).index(f"{number}. The press") for number in range(1, 10)]
         assert positions == sorted(positions)
         assert [bool(buttons(part)) for part in parts] == [False] * (len(parts) - 1) + [True]
         slack.click(tidepool.quince, parts[-1].ts, "lore_delete")

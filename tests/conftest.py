@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from knowledge.database import Database, drop_database, ensure_database
 from knowledge.embedded import embedded_servers
@@ -24,7 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch, tmp_path_factory) -> None:
-    """A developer's own settings must not reach a test."""
+    """A developer's own settings must not reach a test, nor may the log settings of the test before it."""
+    structlog.reset_defaults()
     for name in [name for name in os.environ if name.startswith("THREADLORE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))

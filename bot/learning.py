@@ -106,3 +106,4 @@ class Learning:
         wanted = [one for one in changes if isinstance(one, Deleted) or one.message.ref.channel not in off]
         recorded = await self.archive.record(wanted)
         await self.retraction.retract(recorded.gone)
+        await self.retraction.outdate(recorded.outdated)

@@ -22,13 +22,18 @@ class Retraction:
 
     async def retract(self, keys: Sequence[str]) -> None:
         """`keys` are "message_pk:rev" of deleted messages. What fails is logged; the messages themselves are gone."""
+        if keys:
+            await self.outdate(keys)
+            await self.withdraw(keys)
+
+    async def outdate(self, keys: Sequence[str]) -> None:
+        """Drops remembered turns that used one of these texts: their messages say something else now."""
         if not keys:
             return
         try:
             await self._memory.forget_messages(keys)
         except BotError as error:
             log.warning("memory_not_cleaned", error=type(error).__name__, messages=len(keys))
-        await self.withdraw(keys)
 
     async def withdraw(self, keys: Sequence[str]) -> None:
         """Replaces posted answers that cite one of these messages by a notice."""

@@ -44,7 +44,7 @@ ON CONFLICT (channel_pk, message_id) DO UPDATE SET
     fresh = m.content_hash IS DISTINCT FROM EXCLUDED.content_hash,
     rev = m.rev + (m.content_hash IS DISTINCT FROM EXCLUDED.content_hash)::int
 WHERE NOT m.deleted AND (EXCLUDED.edited_ts, EXCLUDED.event_ts) > (m.edited_ts, m.event_ts)
-RETURNING channel_pk, message_id, message_pk, fresh"""
+RETURNING channel_pk, message_id, message_pk, rev, fresh"""
 
 # Where a line begins and ends in an old text says nothing of the new one. Until its family is cut again, the message
 # is found by itself.
@@ -94,12 +94,14 @@ _Key = tuple[int, str]
 class Recorded:
     """What a batch changed: messages written (new or newer), and messages deleted.
 
-    `gone` holds every "message_pk:rev" that an answer may have used of a deleted message.
+    `gone` holds every "message_pk:rev" that an answer may have used of a deleted message, `outdated` those of an
+    edited one whose text is another now.
     """
 
     written: int = 0
     deleted: int = 0
     gone: tuple[str, ...] = ()
+    outdated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +161,10 @@ class Archive:
         keys = [(pks[ref.channel], ref.message_id) for ref in {*posted, *deleted}]
         before = await _stored(connection, keys)
         ledger = Ledger()
-        written = await self._write(connection, list(posted.values()), pks, before, ledger)
+        written, outdated = await self._write(connection, list(posted.values()), pks, before, ledger)
         gone = await self._delete(connection, deleted, pks, before, ledger)
         await ledger.settle(connection)
-        return Recorded(written, len(gone), tuple(key for keys in gone for key in keys))
+        return Recorded(written, len(gone), tuple(key for keys in gone for key in keys), tuple(outdated))
 
     async def _write(
         self,
@@ -171,9 +173,9 @@ class Archive:
         pks: dict[ChannelRef, int],
         before: dict[_Key, _Before],
         ledger: Ledger,
-    ) -> int:
+    ) -> tuple[int, list[str]]:
         if not messages:
-            return 0
+            return 0, []
         names = {m.author: storable(m.author_name or m.author.person_id) for m in messages if m.author is not None}
         people = await person_pks(connection, names)
         # Who opted out wrote nothing that may be kept.
@@ -187,8 +189,8 @@ class Archive:
             await connection.execute(RECOUNT, _reaction_columns(listed, pks))
         by_key = {(pks[m.ref.channel], m.ref.message_id): m for m in messages}
         roots: list[_Key] = []
-        edited: list[int] = []
-        for channel_pk, message_id, message_pk, fresh in rows:
+        edited: dict[int, int] = {}
+        for channel_pk, message_id, message_pk, rev, fresh in rows:
             key = (channel_pk, message_id)
             message, old = by_key[key], before.get(key)
             ledger.replace(channel_pk, old.terms if old else None, terms[key])
@@ -196,16 +198,16 @@ class Archive:
             if fresh or old is None or old.family != family:
                 ledger.mark(channel_pk, family)
             if fresh and old is not None:
-                edited.append(message_pk)
+                edited[message_pk] = rev
             if old is not None and old.family != family:
                 ledger.mark(channel_pk, old.family)
             if message.thread_id is not None and message.thread_id != message_id:
                 roots.append((channel_pk, message.thread_id))
             before[key] = _Before(deleted=False, terms=terms[key], family=family)
         if edited:
-            await connection.execute(DROP_LINES, {"messages": edited})
+            await connection.execute(DROP_LINES, {"messages": list(edited)})
         await _mark_roots(connection, roots, ledger)
-        return len(rows)
+        return len(rows), [f"{message_pk}:{seen}" for message_pk, rev in edited.items() for seen in range(1, rev)]
 
     async def _delete(
         self,

@@ -45,8 +45,9 @@ WHERE m.channel_pk = %(channel)s AND m.posted_at BETWEEN %(begin)s AND %(end)s
 class Backfill:
     """Carries out the orders of `Jobs.read`. Several processes may run one each: jobs are leased and fenced.
 
-    `on_gone` hears of every message that turns out to be deleted, `on_unreadable` of channels closed to the bot,
-    before their job ends. What these two raise counts as a failure of the job.
+    `on_gone` hears of every message that turns out to be deleted, `on_outdated` of texts that were edited since they
+    were stored, `on_unreadable` of channels closed to the bot, before their job ends. What these raise counts as a
+    failure of the job.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Backfill:
         sources: Mapping[str, HistorySource],
         *,
         on_gone: OnGone | None = None,
+        on_outdated: OnGone | None = None,
         on_unreadable: Callable[[ChannelRef], Awaitable[None]] | None = None,
         lease_seconds: float = 60,
         workers: int = 2,
@@ -65,6 +67,7 @@ class Backfill:
         self._archive = archive
         self._sources = sources
         self._on_gone = on_gone or _ignore
+        self._on_outdated = on_outdated or _ignore
         self._on_unreadable = on_unreadable or _ignore
         self._lease_seconds = lease_seconds
         self._workers = workers
@@ -157,6 +160,8 @@ class Backfill:
         reading.place, reading.note, reading.tries = place, note, 0
         if recorded.gone:
             await self._on_gone(recorded.gone)
+        if recorded.outdated:
+            await self._on_outdated(recorded.outdated)
 
     @asynccontextmanager
     async def _kept_alive(self, reading: Reading) -> AsyncIterator[None]:

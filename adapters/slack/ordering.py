@@ -20,7 +20,7 @@ from bot.conversation import Request, Task
 from bot.errors import BotError
 from bot.orders import Order, Orderer
 from bot.requests import answer_id_of
-from knowledge.errors import KnowledgeError, SourceUnavailable
+from knowledge.errors import KnowledgeError
 from knowledge.messages import Visibility
 
 log = structlog.get_logger()
@@ -28,7 +28,6 @@ log = structlog.get_logger()
 PROGRESS_SECONDS = 3.0
 LONGEST_WATCH_SECONDS = 24 * 3600.0
 SORRY = "I could not do that just now: something on my side is away. Please try again in a minute."
-NOT_IN_CHANNEL = "I am not in that channel. Invite me with `/invite`, then try again."
 
 
 async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_id: str) -> None:
@@ -161,7 +160,7 @@ async def _may_post(workspace: Workspace, origin: Request) -> bool:
     channel_id = origin.channel.channel_id
     try:
         channel = await workspace.directory.look_up(channel_id)
-    except (KnowledgeError, SourceUnavailable):
+    except KnowledgeError:
         return False
     config = await workspace.desk.upkeep.config(origin.channel)
     is_open = channel.visibility is not Visibility.DIRECT and not workspace.directory.is_external(channel_id)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.commands.serve import services
+from bot.lifecycle import stop_all
 from bot.wiring import open_app
 from tests.fakes.slack import FakeSlack
 from tests.load.day import chosen_questions, live
@@ -23,9 +24,7 @@ async def test_a_day_of_talk_and_questions(slack_settings, size, report):
                 await slack.connected(2)
                 day = await live(slack, app, chosen_questions(size(3, 20)))
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await stop_all(tasks)
         seconds = sorted(day.seconds)
         report(
             "day", posted=day.posted, edited=day.edited, deleted=day.deleted, asked=len(day.asked),

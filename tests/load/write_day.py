@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bot.commands.serve import services
 from bot.config import Settings
+from bot.lifecycle import stop_all
 from bot.wiring import open_app
 from tests.fakes.slack import FakeSlack
 from tests.load.day import chosen_questions, live
@@ -32,9 +33,7 @@ async def main() -> None:
                 tasks = [asyncio.create_task(service) for service in services(app)]
                 await slack.connected(2)
                 day = await live(slack, app, chosen_questions(QUESTIONS))
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await stop_all(tasks)
         (ROOT / "docs" / "slack-day.md").write_text(transcript(slack, day), encoding="utf-8")
         shown = [one for one in exchanges(slack, day) if one[1][0].blocks][:PICTURED]
         (ROOT / "docs" / "slack-answer.svg").write_text(picture(slack, shown), encoding="utf-8")

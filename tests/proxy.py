@@ -45,20 +45,17 @@ class FaultProxy:
         self.refuse()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._connections.add(task)
-        try:
-            if not self._refuses:
-                server_reader, server_writer = await asyncio.open_unix_connection(self._server)
-                await self._join(reader, writer, server_reader, server_writer)
-        except asyncio.CancelledError:
-            pass  # cut
-        finally:
-            self._connections.discard(task)
-            writer.close()
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Notes the task before it has run a line, so that none is cut unseen and leaves its ends open."""
+        connection = asyncio.create_task(self._carry(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+        connection.add_done_callback(lambda _: writer.close())
 
-    async def _join(self, reader, writer, server_reader, server_writer) -> None:
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refuses:
+            return
+        server_reader, server_writer = await asyncio.open_unix_connection(self._server)
         ways = [
             asyncio.create_task(self._pass(reader, server_writer)),
             asyncio.create_task(self._pass(server_reader, writer)),
@@ -66,10 +63,9 @@ class FaultProxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            server_writer.close()
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            server_writer.close()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
@@ -88,3 +84,4 @@ async def fault_proxy(url: str, folder: Path) -> AsyncIterator[FaultProxy]:
     finally:
         server.close()
         await proxy.close()
+        await asyncio.sleep(0)  # a transport closes in the loop's next turn

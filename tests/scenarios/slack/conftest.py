@@ -41,7 +41,6 @@ async def proxy(database_url, tmp_path_factory):
     """A door in front of the database. A bot goes through it with `database=proxy.url`."""
     async with fault_proxy(database_url, tmp_path_factory.mktemp("door")) as opened:
         yield opened
-    await asyncio.sleep(0)  # its transports close in the loop's next turn
 
 
 @pytest.fixture

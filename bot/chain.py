@@ -112,7 +112,7 @@ def _adding(key: str, step: Callable[[Asked], Any]) -> Runnable[Any, Any]:
 
 async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
     if asked["verdict"] is Verdict.DECLINE:
-        yield _declined(asked)
+        yield _declined(asked, await parts.index.being_read(asked["scope"].channel_pks))
         return
     try:
         async with aclosing(_generate(parts, asked)) as events:
@@ -177,16 +177,14 @@ def _outcome(asked: Asked) -> Outcome:
     return Outcome.ANSWERED if asked["verdict"] is Verdict.ANSWER else Outcome.ANSWERED_WITH_WARNING
 
 
-def _declined(asked: Asked) -> Answer:
+def _declined(asked: Asked, being_read: Sequence[str]) -> Answer:
     nearest = tuple(max(p.lines, key=lambda line: line.score) for p in asked["passages"][:NEAREST])
     people = tuple(dict.fromkeys(line.author for line in nearest if line.author))
     names = asked["scope"].channel_names
-    where = (
-        _listed([f"#{name.removeprefix('#')}" for name in names])
-        if names
-        else "no channel, because none is open to you here"
-    )
+    where = _listed(names) if names else "no channel, because none is open to you here"
     text = f"I did not find an answer to that. I searched {where}."
+    if being_read:
+        text += f" I am still reading the past of {_listed(being_read)}: ask again later."
     return replace(_answer(asked, text, Outcome.DECLINED, ()), nearest=nearest, people=people)
 
 
@@ -198,9 +196,8 @@ def _answer(asked: Asked, text: str, outcome: Outcome, found: tuple[Citation, ..
 
 
 def _listed(names: Sequence[str], most: int = 5) -> str:
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+    listed = ", ".join(f"#{name.removeprefix('#')}" for name in names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
 def turn_of(question: Question, answer: Answer) -> Turn:

@@ -115,10 +115,10 @@ def status_lines(status: Status) -> list[str]:
     """The state of things, for a chat."""
     messages = sum(one.messages for one in status.channels)
     lines = [
-        f"{len(status.channels)} channels, {messages} messages; {status.waiting} pieces wait to be indexed.",
+        f"Channels: {len(status.channels)}, with {_messages(messages)}; {status.waiting} pieces wait to be indexed.",
         f"{status.asked} questions wait for an answer.",
         f"Embedding model: {status.model.name if status.model else 'none yet'}; chat model: {status.chat_model}.",
-        f"Platform events: {status.events} wait, the oldest for {status.lag_seconds:.0f} s.",
+        f"Platform events not yet handled: {status.events}, the oldest for {status.lag_seconds:.0f} s.",
     ]
     for one in status.channels[:MOST_LINES]:
         latest = f", latest {one.latest.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if one.latest else ""

@@ -80,6 +80,12 @@ WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(
   AND c.hidden_at IS NULL"""
 
 
+BEING_READ = """
+SELECT c.name FROM channel c WHERE c.channel_pk = ANY(%(scope)s) AND EXISTS (
+    SELECT 1 FROM job j WHERE j.channel_pk = c.channel_pk AND j.kind = 'backfill' AND j.state = 'running')
+ORDER BY c.name"""
+
+
 @dataclass(frozen=True, slots=True)
 class Statistics:
     """What BM25 needs to know of the collection: live messages, their terms, and each query term's frequency."""
@@ -119,6 +125,10 @@ class Index:
         rows = await self._database.fetch(STATISTICS, {"terms": list(terms)})
         live, count, df = rows[0]
         return Statistics(int(live), int(count), tuple(df))
+
+    async def being_read(self, scope: Sequence[int]) -> list[str]:
+        """The names of the channels in scope whose past has not been read to its end yet."""
+        return [row[0] for row in await self._database.fetch(BEING_READ, {"scope": list(scope)})]
 
     async def search_text(self, scope: Sequence[int], terms: Sequence[int], limit: int) -> list[TextHit]:
         """Messages in scope that hold any of the terms, the latest stored first where there are too many."""

@@ -245,3 +245,17 @@ async def test_what_somebody_typed_to_look_like_a_ping_is_quoted_without_power(t
     assert "The quarry key: ask" in shown(answer)
     assert "&lt;!channel&gt;" in told
     assert not [one for one in slack.visible_payloads() if re.search(r"<[@!#]|@here", str(one.payload))]
+
+
+async def test_a_question_asked_while_the_past_is_still_being_read_is_told_so(tidepool):
+    reading = tidepool.slack.faults.on("conversations.history", hold=True)
+    async with tidepool.bot(learned=False):
+        await reading.reached.wait()
+        early = await tidepool.appears("I am still reading the past of #harvest", tidepool.mention(WHY_KAFKA))
+        reading.release()
+        await tidepool.learned()
+        late = await tidepool.answer(tidepool.mention(WHY_KAFKA))
+        lost = await tidepool.answer(tidepool.mention("who painted the moon?"))
+    assert "three outages" not in early.text
+    assert "three outages" in late.text
+    assert "still reading" not in lost.text

@@ -73,7 +73,7 @@ async def test_who_the_settings_name_is_an_admin_too_and_only_there(slack, bot, 
     quince, tamarind = people
     async with bot(admins=f"{quince}, U404") as app:
         await caught_up(app, slack)
-        assert "1 channels" in await order(app, slack, quince, harvest, "status")
+        assert "Channels: 1" in await order(app, slack, quince, harvest, "status")
         assert REFUSED in await order(app, slack, tamarind, harvest, "status")
         assert await audited(app) == [(quince, "ShowStatus", True), (tamarind, "ShowStatus", False)]
 

@@ -10,7 +10,7 @@ from bot.conversation import Outcome, Request, Task
 from bot.gaps import Gap, Unanswered, gaps_in
 from bot.requests import WITHOUT_TEXT, request_from, without_text
 from knowledge.database import Connection, Database
-from knowledge.messages import ChannelRef, PersonRef
+from knowledge.messages import ChannelRef, PersonRef, storable
 
 GET = "SELECT request, places, outcome, state FROM answer WHERE answer_id = %(id)s"
 FIND_BY_PLACE = """
@@ -165,8 +165,8 @@ class AnswerRecords:
             "id": uuid_of(answer_id),
             "person": person_id,
             "helpful": helpful,
-            "reason": _storable(reason),
-            "note": _storable(note),
+            "reason": storable(reason),
+            "note": storable(note),
         }
         return await self._database.execute(GIVE_FEEDBACK, row) == 1
 
@@ -240,8 +240,3 @@ def _records(rows: Sequence[tuple[str, list[str], str | None, str]]) -> list[Pos
 
 def _person(person: PersonRef) -> dict[str, object]:
     return {"platform": person.platform, "workspace": person.workspace, "person": person.person_id}
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL takes neither NUL nor half a surrogate pair."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

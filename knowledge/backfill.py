@@ -14,7 +14,7 @@ from knowledge.database import Connection, Database
 from knowledge.errors import ChannelUnreadable, KnowledgeUnavailable, SourceUnavailable
 from knowledge.messages import ChannelRef, Posted
 from knowledge.missing import Missing, OnGone
-from knowledge.ports import HistorySource, Page
+from knowledge.ports import HistorySource, Page, Thread
 from knowledge.reading import Place, Reading, Readings, Superseded
 
 log = structlog.get_logger()
@@ -23,19 +23,25 @@ log = structlog.get_logger()
 PAGES_PER_TURN = 8
 UNREADABLE = "The platform does not show this channel to the bot."
 
-# Threads whose replies are stored as the page counts them need not be read.
+# Threads whose replies are stored as the page counts them need not be read, nor those that were when it counted so too.
 CHANGED_THREADS = """
-SELECT t.thread_id
+SELECT t.thread_id, t.replies, t.latest_id
 FROM unnest(%(threads)s::text[], %(replies)s::bigint[], %(latest)s::text[]) WITH ORDINALITY
     AS t (thread_id, replies, latest_id, place),
 LATERAL (SELECT count(*), coalesce((array_agg(message_id ORDER BY posted_at DESC NULLS LAST, message_id DESC))[1], '')
          FROM message m WHERE m.channel_pk = %(channel)s AND m.thread_id = t.thread_id
              AND m.message_id <> t.thread_id AND NOT m.deleted) AS s (replies, latest_id)
-WHERE %(full)s OR (s.replies, s.latest_id) <> (t.replies, t.latest_id)
+WHERE %(full)s OR ((s.replies, s.latest_id) <> (t.replies, t.latest_id) AND NOT EXISTS (
+    SELECT FROM thread_read r WHERE (r.channel_pk, r.thread_id) = (%(channel)s, t.thread_id)
+        AND (r.replies, r.latest_id) = (t.replies, t.latest_id)))
 ORDER BY t.place"""
+READ_TO_ITS_END = """
+INSERT INTO thread_read AS r (channel_pk, thread_id, replies, latest_id)
+VALUES (%(channel)s, %(thread)s, %(replies)s, %(latest)s)
+ON CONFLICT (channel_pk, thread_id) DO UPDATE SET replies = EXCLUDED.replies, latest_id = EXCLUDED.latest_id"""
 # A thread that lost its last reply is a thread no longer: the page does not name it.
 EMPTIED_THREADS = """
-SELECT DISTINCT r.thread_id
+SELECT DISTINCT r.thread_id, 0, ''
 FROM message m JOIN message r ON r.channel_pk = m.channel_pk AND r.thread_id = m.message_id
 WHERE m.channel_pk = %(channel)s AND m.posted_at BETWEEN %(begin)s AND %(end)s
     AND r.message_id <> r.thread_id AND NOT r.deleted AND r.message_pk <= %(known)s
@@ -155,6 +161,8 @@ class Backfill:
             place = reading.place.after(page, threads)
             await self._readings.turn(connection, reading, place, seen=seen, note=note)
             await self._missing.compare(connection, reading, page, thread_id)
+            if thread_id is not None and page.cursor is None:
+                await _note_end(connection, reading)
 
         recorded = await self._archive.record(page.changes, then=turn)
         reading.place, reading.note, reading.tries = place, note, 0
@@ -181,7 +189,7 @@ class Backfill:
                     await self._readings.renew(reading)
 
 
-async def _threads(connection: Connection, reading: Reading, page: Page) -> list[str]:
+async def _threads(connection: Connection, reading: Reading, page: Page) -> list[Thread]:
     """The threads of a page of history that are to be read, newest first."""
     row = {
         "channel": reading.channel_pk,
@@ -194,7 +202,13 @@ async def _threads(connection: Connection, reading: Reading, page: Page) -> list
     if page.covers is not None:
         row |= {"begin": page.covers[0], "end": page.covers[1], "known": reading.known}
         rows += await (await connection.execute(EMPTIED_THREADS, row)).fetchall()
-    return [thread_id for (thread_id,) in rows]
+    return [Thread(*row) for row in rows]
+
+
+async def _note_end(connection: Connection, reading: Reading) -> None:
+    thread = reading.place.threads[0]
+    row = {"thread": thread.thread_id, "replies": thread.replies, "latest": thread.latest_id}
+    await connection.execute(READ_TO_ITS_END, {"channel": reading.channel_pk, **row})
 
 
 def _is_cancelled() -> bool:

@@ -27,6 +27,7 @@ WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) 
 RETURNING channel_pk"""
 DROP_UNITS = "DELETE FROM unit WHERE channel_pk = %(channel)s"
 DROP_DIRT = "DELETE FROM dirty WHERE channel_pk = %(channel)s"
+DROP_THREADS = "DELETE FROM thread_read WHERE channel_pk = %(channel)s"
 DROP_MESSAGES = "DELETE FROM message WHERE channel_pk = %(channel)s RETURNING message_pk, rev, terms, deleted"
 
 BATCH = 500
@@ -61,6 +62,7 @@ class Eraser:
             one = {"channel": closed[0]}
             await connection.execute(DROP_UNITS, one)
             await connection.execute(DROP_DIRT, one)
+            await connection.execute(DROP_THREADS, one)
             rows = await (await connection.execute(DROP_MESSAGES, one)).fetchall()
             ledger = Ledger()
             for _, _, terms, _ in rows:

@@ -206,3 +206,8 @@ Happening = (
     Channel | Person | Members | Posted | Deleted | Joined | Left | Renamed | Hidden | Gone | Renumbered | Reacted
 )
 """What a connected platform reports."""
+
+
+def storable(text: str) -> str:
+    """What PostgreSQL can keep: no NUL, and no half of a surrogate pair."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

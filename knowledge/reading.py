@@ -7,12 +7,12 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from knowledge.database import Connection, Database
 from knowledge.jobs import DROP_MISSING, MARK_CHANNEL, SET_TOTAL
 from knowledge.messages import ChannelRef
-from knowledge.ports import Page
+from knowledge.ports import Page, Thread
 
 TRIES = 5
 PAUSE_SECONDS = 60
@@ -55,17 +55,26 @@ class Superseded(Exception):
     """The job is another reader's by now, or was cancelled, or its channel closed: this reader may not write."""
 
 
+class ThreadPlace(NamedTuple):
+    """A thread to read, where to go on in it, and its replies as the page that named it counted them."""
+
+    thread_id: str
+    cursor: str | None = None
+    replies: int = 0
+    latest_id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where reading goes on: in the threads that the last page of history began, then in older history.
 
-    `history` None: at the newest message, or, once reading has begun, past the oldest one. `threads` holds each
-    thread and where to go on in it. `faults` counts the failures at this very place.
+    `history` None: at the newest message, or, once reading has begun, past the oldest one. `faults` counts the
+    failures at this very place.
     """
 
     begun: bool = False
     history: str | None = None
-    threads: tuple[tuple[str, str | None], ...] = ()
+    threads: tuple[ThreadPlace, ...] = ()
     faults: int = 0
 
     @property
@@ -76,14 +85,15 @@ class Place:
     @property
     def next(self) -> tuple[str | None, str | None]:
         """The thread whose page comes next, None for one of history, and where it begins."""
-        return self.threads[0] if self.threads else (None, self.history)
+        return self.threads[0][:2] if self.threads else (None, self.history)
 
-    def after(self, page: Page, threads: Iterable[str]) -> "Place":
+    def after(self, page: Page, threads: Iterable[Thread]) -> "Place":
         """The place after a page; `threads` are those to read that the page began."""
         if not self.threads:
-            return Place(begun=True, history=page.cursor, threads=tuple((thread_id, None) for thread_id in threads))
-        (thread_id, _), *others = self.threads
-        rest = [(thread_id, page.cursor)] if page.cursor is not None else []
+            begun = tuple(ThreadPlace(one.thread_id, None, one.replies, one.latest_id) for one in threads)
+            return Place(begun=True, history=page.cursor, threads=begun)
+        current, *others = self.threads
+        rest = [current._replace(cursor=page.cursor)] if page.cursor is not None else []
         return Place(begun=True, history=self.history, threads=(*rest, *others))
 
     def dump(self) -> str:
@@ -96,7 +106,7 @@ class Place:
         if kept is None:
             return cls()
         raw = json.loads(kept)
-        return cls(**{**raw, "threads": tuple((thread_id, cursor) for thread_id, cursor in raw["threads"])})
+        return cls(**{**raw, "threads": tuple(ThreadPlace(*thread) for thread in raw["threads"])})
 
 
 @dataclass(slots=True)

@@ -1,10 +1,10 @@
 """Slack as the application runs it: every configured workspace connected, caught up, kept in step."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import structlog
 from aiohttp import ClientSession, ClientTimeout, web
@@ -13,9 +13,9 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters.slack.calls import SlackRefused, TokenRevoked
+from adapters.slack.catching_up import CatchingUp
 from adapters.slack.connection import Connection
 from adapters.slack.history import History
-from adapters.slack.learning import enter
 from adapters.slack.listeners import Listeners
 from adapters.slack.messages import PLATFORM
 from adapters.slack.platform import SlackPlatform
@@ -25,22 +25,14 @@ from adapters.tasks import stop
 from bot.conversation import Delivery
 from bot.desk import Desk
 from bot.errors import BadConfiguration
-from knowledge.errors import KnowledgeError, SourceUnavailable
+from knowledge.errors import SourceUnavailable
 from knowledge.messages import Channel, ChannelRef, Members, Person, PersonRef
 from knowledge.ports import Page
 
 log = structlog.get_logger()
 
 CALL_TIMEOUT = ClientTimeout(total=30)
-SEEN_SECONDS = 15.0
-SWEEP_SECONDS = 6 * 3600.0
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
-# Events on their way while a socket opened, and clocks that differ a little.
-OVERLAP = timedelta(minutes=2)
-# After a real absence, edits and deletions of older messages are looked for too; beyond this, once a day.
-ABSENCE = timedelta(minutes=2)
-LOOK_BACK = timedelta(days=30)
-COMPARED_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +174,16 @@ class SlackAdapter:
 
     async def _run_one(self, connected: Connected) -> None:
         workspace = connected.workspace
-        work = [self._sweep(connected)]
+        catching_up = CatchingUp(workspace, connected.gap)
+        work = [catching_up.sweep()]
         if self._mode == "socket":
             connection = Connection(
                 connected.app, workspace, self._sockets, lambda: connected.listeners.received, connected.gap.set
             )
-            work += [connection.run(), self._keep_up(connected, lambda: connection.is_open)]
+            work += [connection.run(), catching_up.run(lambda: connection.is_open)]
         else:
             connected.gap.set()
-            work.append(self._keep_up(connected, lambda: True))
+            work.append(catching_up.run(lambda: True))
         tasks = [asyncio.create_task(one) for one in (*work, _until(connected.ended))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -200,70 +193,6 @@ class SlackAdapter:
             log.error("workspace_ended", adapter="slack", workspace=workspace.identity.team_id)
         finally:
             await stop(tasks)
-
-    async def _keep_up(self, connected: Connected, is_open: Callable[[], bool]) -> None:
-        """After each opening of a socket: what came while none was open is read. Meanwhile, until when all was seen."""
-        workspace = connected.workspace
-        team_id, upkeep = workspace.identity.team_id, workspace.desk.upkeep
-        until, is_known, was_open, failures = None, False, False, 0
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SEEN_SECONDS):
-                    await connected.gap.wait()
-            # Open twice in a row: a socket that has just been opened again has not said so yet.
-            is_heard, was_open = was_open and is_open(), is_open()
-            try:
-                if not is_known:
-                    until, is_known = await upkeep.connect(PLATFORM, team_id, workspace.name), True
-                if connected.gap.is_set():
-                    connected.gap.clear()
-                    await self._catch_up(connected, until)
-                elif not is_heard:
-                    continue
-                await upkeep.seen(PLATFORM, team_id)
-                until, failures = datetime.now(UTC), 0
-            except KnowledgeError as error:
-                connected.gap.set()
-                pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-                failures += 1
-                log.warning("catching_up_waits", adapter="slack", error=type(error).__name__, wait_seconds=pause)
-                await asyncio.sleep(pause)
-
-    async def _catch_up(self, connected: Connected, until: datetime | None) -> None:
-        """Reads anew who and what there is, then every channel back to when its events were last received."""
-        workspace = connected.workspace
-        await self._look_round(workspace)
-        if until is None:
-            return
-        now = datetime.now(UTC)
-        since: datetime | None = until - OVERLAP
-        if now - until >= ABSENCE:
-            since = None if await self._is_comparison_due(workspace) else min(until - OVERLAP, now - LOOK_BACK)
-        count = await workspace.desk.upkeep.reconcile(PLATFORM, workspace.identity.team_id, since)
-        log.info("catching_up", adapter="slack", channels=count)
-
-    async def _sweep(self, connected: Connected) -> None:
-        """Every six hours everybody and every channel is read again; once a day every channel's whole past compared."""
-        workspace = connected.workspace
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await self._look_round(workspace)
-                for channel in await workspace.desk.upkeep.joined(PLATFORM, workspace.identity.team_id):
-                    await workspace.desk.upkeep.observe([await workspace.directory.members(channel.ref)])
-                if await self._is_comparison_due(workspace):
-                    await workspace.desk.upkeep.reconcile(PLATFORM, workspace.identity.team_id, None)
-            except KnowledgeError as error:
-                log.warning("sweep_waits", adapter="slack", error=type(error).__name__)
-
-    async def _look_round(self, workspace: Workspace) -> None:
-        for channel in await workspace.directory.sync():
-            await enter(workspace, channel, invited=False)
-
-    async def _is_comparison_due(self, workspace: Workspace) -> bool:
-        """Whether replies in old threads, edits and deletions of long ago were last looked for a day ago."""
-        compared = await workspace.desk.upkeep.compared(PLATFORM, workspace.identity.team_id)
-        return compared is not None and datetime.now(UTC) - compared >= COMPARED_AFTER
 
     def _signed(self) -> list[tuple[str, AsyncApp]]:
         return [(one.workspace.options.signing_secret, one.app) for one in self._connected.values()]

@@ -15,13 +15,15 @@ INSTANT = timedelta(microseconds=1)
 class FakeHistory:
     """Ids are of the whole platform. Cursors are times, so no two messages of a channel may have the same.
 
-    `on_page` sees each call and its page before the reader gets it; there a test waits, raises, or changes the world.
+    `unkept` counts replies of a thread that no page shows, as the bot's own. `on_page` sees each call and its page
+    before the reader gets it; there a test waits, raises, or changes the world.
     """
 
     def __init__(self, *messages: Posted, page_size: int = 3) -> None:
         self.page_size = page_size
         self.covers = True
         self.note = ""
+        self.unkept: dict[str, int] = {}
         self.calls: list[str] = []
         self.on_page: Callable[[str, Page], Awaitable[None]] | None = None
         self._messages: dict[str, SourceMessage] = {}
@@ -62,9 +64,9 @@ class FakeHistory:
                 cursor=begin.isoformat() if rest else None,
                 covers=(begin, before) if self.covers else None,
                 threads=tuple(
-                    Thread(one.ref.message_id, len(replies), replies[-1].ref.message_id)
+                    Thread(root, len(replies) + self.unkept.get(root, 0), replies[-1].ref.message_id)
                     for one in shown
-                    if (replies := self._replies[one.ref.message_id])
+                    if (replies := self._replies[root := one.ref.message_id])
                 ),
                 note=self.note,
             ),

@@ -12,6 +12,7 @@ from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.backfill import PAGES_PER_TURN, Backfill
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
+from knowledge.forget import Eraser
 from knowledge.jobs import Jobs
 from knowledge.reading import GIVEN_UP, STUMBLED, WAITS, Readings
 from tests.fakes.history import FakeHistory
@@ -445,6 +446,32 @@ async def test_a_late_reply_is_found_and_unchanged_threads_are_not_asked_for(dat
     await jobs.read(channel("general"), "reconcile", since=None)
     await reader(source).drain()
     assert [call for call in source.calls if call.startswith("thread")] == ["thread general-11"] * 2
+    assert await stored(database) == source.ids
+
+
+async def test_a_thread_with_replies_that_are_never_stored_is_read_once(database, jobs, reader):
+    source = FakeHistory(*past(14, every=6, replies=2))
+    source.unkept = {"general-11": 1}
+    for asked_for, order in ((1, "backfill"), (0, "reconcile"), (0, "backfill")):
+        source.calls.clear()
+        await jobs.read(channel("general"), order, since=None)
+        await reader(source).drain()
+        assert (source.calls.count("thread general-11") > 0) is bool(asked_for), order
+    source.unkept = {"general-11": 2}
+    source.calls.clear()
+    await jobs.read(channel("general"), "reconcile", since=None)
+    await reader(source).drain()
+    assert "thread general-11" in source.calls
+
+
+async def test_a_forgotten_channel_is_read_with_all_its_threads_when_it_comes_back(database, jobs, reader):
+    source = FakeHistory(*past(14, every=6, replies=2))
+    await jobs.read(channel("general"), "backfill", since=None)
+    await reader(source).drain()
+    await Eraser(database, Archive(database)).channel(channel("general"), until_back=True)
+    await database.execute("UPDATE channel SET removed_at = NULL")
+    await jobs.read(channel("general"), "backfill", since=None)
+    await reader(source).drain()
     assert await stored(database) == source.ids
 
 

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.slack import app as slack_app
-from adapters.slack import connection
+from adapters.slack import catching_up, connection
 from bot import learning
 from tests.scenarios.slack.scene import (
     NOTICE,
@@ -121,8 +120,8 @@ async def test_a_long_time_without_a_socket_counts_as_absence(slack, bot, people
     """The bot is alive and well, and yet what is posted meanwhile does not reach it."""
     _, tamarind = people
     monkeypatch.setattr(connection, "PING_SECONDS", 0.3)
-    monkeypatch.setattr(slack_app, "SEEN_SECONDS", 0.1)
-    monkeypatch.setattr(slack_app, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(catching_up, "SEEN_SECONDS", 0.1)
+    monkeypatch.setattr(catching_up, "OVERLAP", timedelta(0))
     async with bot() as app:
         await caught_up(app, slack)
         refused = slack.faults.on("apps.connections.open", times=None, status=503)

@@ -43,5 +43,3 @@ async def test_new_words_edits_and_deletions_are_learnt_from_a_server_of_few_met
         bodies = [row[0] for row in await spare.rows("SELECT body FROM message WHERE body IS NOT NULL")]
     assert bodies == ["The press is booked for Friday at nine"]
     assert KAFKA not in bodies
-
-

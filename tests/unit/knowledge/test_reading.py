@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.ports import Page
-from knowledge.reading import Place
+from knowledge.ports import Page, Thread
+from knowledge.reading import Place, ThreadPlace
 
 cursors = st.none() | st.text()
 places = st.builds(
     Place,
     begun=st.booleans(),
     history=cursors,
-    threads=st.lists(st.tuples(st.text(), cursors)).map(tuple),
+    threads=st.lists(st.builds(ThreadPlace, st.text(), cursors, st.integers(0, 9), st.text())).map(tuple),
     faults=st.integers(0, 9),
 )
 
@@ -28,7 +28,7 @@ def test_reading_begins_at_the_newest_page_and_is_not_at_its_end():
 
 
 def test_threads_come_before_older_history():
-    place = Place().after(Page((), "older"), ["a", "b"])
+    place = Place().after(Page((), "older"), [Thread("a", 2, "a2"), Thread("b", 1, "b1")])
     order = []
     for cursor in ["a2", None, None]:
         order.append(place.next)
@@ -40,10 +40,15 @@ def test_threads_come_before_older_history():
 
 
 def test_the_threads_of_the_last_page_are_read_before_the_end():
-    place = Place().after(Page(()), ["a"])
+    place = Place().after(Page(()), [Thread("a", 1, "a1")])
     assert not place.is_end
     assert place.after(Page(()), []).is_end
 
 
 def test_a_page_that_was_read_clears_the_faults():
     assert Place(faults=4).after(Page((), "older"), []).faults == 0
+
+
+def test_a_thread_keeps_its_count_from_page_to_page():
+    place = Place().after(Page((), "older"), [Thread("a", 2, "a2")]).after(Page((), "on"), [])
+    assert place.threads == (ThreadPlace("a", "on", 2, "a2"),)

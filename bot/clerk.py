@@ -25,7 +25,7 @@ from bot.orders import (
     ShowStatus,
 )
 from knowledge.database import Database
-from knowledge.jobs import Job
+from knowledge.jobs import Job, Jobs
 
 AUDIT = """
 INSERT INTO audit (platform, workspace, person_id, action, target, allowed)
@@ -60,6 +60,14 @@ class Clerk:
         if job is None:
             return f"Job {job_id} is gone.", True
         return job_line(job), job.state != "running"
+
+    async def report_at(self, job_id: int, place: str) -> None:
+        """Notes where a job's progress is shown, so that whoever runs next goes on showing it."""
+        await Jobs(self.database).report_at(job_id, place)
+
+    async def reported(self, platform: str, workspace: str) -> list[tuple[int, str]]:
+        """The running jobs whose progress is shown, and where."""
+        return await Jobs(self.database).reported(platform, workspace)
 
     async def _perform(self, order: Order, by: Orderer) -> Carried:  # noqa: C901, PLR0911 - one case per order
         where = (by.person.platform, by.person.workspace)

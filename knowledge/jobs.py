@@ -23,8 +23,8 @@ SELECT job_pk, coalesce(since, '-infinity') <= coalesce(%(since)s::timestamptz, 
                AND (full_rebuild OR NOT %(full)s)
 FROM job WHERE channel_pk = %(channel)s AND kind = %(kind)s AND state = 'running'"""
 READ = """
-INSERT INTO job (kind, channel_pk, since, full_rebuild, report)
-VALUES (%(kind)s, %(channel)s, %(since)s, %(full)s, %(report)s) RETURNING job_pk"""
+INSERT INTO job (kind, channel_pk, since, full_rebuild)
+VALUES (%(kind)s, %(channel)s, %(since)s, %(full)s) RETURNING job_pk"""
 # Channels are compared with their platform all day long; yesterday's orders are of no use.
 PRUNE = """
 DELETE FROM job WHERE channel_pk = %(channel)s AND kind = 'reconcile' AND finished_at < now() - interval '1 day'"""
@@ -34,7 +34,10 @@ UPDATE job SET since = CASE WHEN %(since)s::timestamptz IS NOT NULL THEN least(s
     full_rebuild = full_rebuild OR %(full)s, cursor = NULL, seen = 0, note = '', fence = fence + 1, tries = 0,
     lease_until = '-infinity'
 WHERE job_pk = %(job)s"""
-REPORT = "UPDATE job SET report = %(report)s WHERE job_pk = %(job)s"
+REPORT = "UPDATE job SET report = %(place)s WHERE job_pk = %(job)s"
+REPORTED = """
+SELECT job_pk, report FROM job JOIN channel c USING (channel_pk)
+WHERE state = 'running' AND report IS NOT NULL AND (c.platform, c.workspace) = (%(platform)s, %(workspace)s)"""
 DROP_MISSING = "DELETE FROM missing WHERE job_pk = %(job)s"
 
 # The names of families, as units.family_of makes them.
@@ -152,20 +155,18 @@ class Jobs:
         *,
         since: datetime | None,
         full: bool = False,
-        report: str | None = None,
     ) -> int | None:
         """Orders a channel to be read from its platform, back to `since`. Returns the job, perhaps one running already.
 
         A running job is widened where it does not go as far back, or is not `full`: then every thread is read, and
-        every text embedded again. `report`: where to show the progress. None: there is no such channel, or it is
-        closed.
+        every text embedded again. None: there is no such channel, or it is closed.
         """
         row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
         async with self._database.transaction() as connection:
             found = await (await connection.execute(OPEN_CHANNEL, row)).fetchone()
             if found is None:
                 return None
-            order = {"channel": found[0], "kind": kind, "since": since, "full": full, "report": report}
+            order = {"channel": found[0], "kind": kind, "since": since, "full": full}
             running = await (await connection.execute(RUNNING, order)).fetchone()
             if running is None:
                 await connection.execute(PRUNE, order)
@@ -176,8 +177,6 @@ class Jobs:
             if not is_wide_enough:
                 await connection.execute(WIDEN, {**order, "job": job_pk})
                 await connection.execute(DROP_MISSING, {"job": job_pk})
-            if report is not None:
-                await connection.execute(REPORT, {**order, "job": job_pk})
             return int(job_pk)
 
     async def cancel(self, job_pk: int) -> bool:
@@ -190,6 +189,14 @@ class Jobs:
             await connection.execute(RELEASE, row)
             await connection.execute(DROP_MISSING, row)
             return True
+
+    async def report_at(self, job_pk: int, place: str) -> None:
+        """Notes where an admin watches a job, in the platform's words."""
+        await self._database.execute(REPORT, {"job": job_pk, "place": place})
+
+    async def reported(self, platform: str, workspace: str) -> list[tuple[int, str]]:
+        """The running jobs of a workspace that somebody watches, and where."""
+        return list(await self._database.fetch(REPORTED, {"platform": platform, "workspace": workspace}))
 
     async def compared(self, platform: str, workspace: str) -> datetime | None:
         """When a workspace's whole past was last ordered to be compared, or it was connected. None: it never was."""

@@ -19,6 +19,7 @@ from adapters.slack.history import History
 from adapters.slack.listeners import Listeners
 from adapters.slack.messages import PLATFORM
 from adapters.slack.platform import SlackPlatform
+from adapters.slack.progress import resume_progress
 from adapters.slack.web import routes_of
 from adapters.slack.workspace import Options, Workspace, open_workspace
 from adapters.tasks import stop
@@ -174,6 +175,7 @@ class SlackAdapter:
 
     async def _run_one(self, connected: Connected) -> None:
         workspace = connected.workspace
+        workspace.tasks.start(resume_progress(workspace))
         catching_up = CatchingUp(workspace, connected.gap)
         work = [catching_up.sweep()]
         if self._mode == "socket":

@@ -1,6 +1,5 @@
 """`/lore …`: questions and summaries go to the desk, orders to the clerk; whoever typed it hears what came of it."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 
@@ -9,10 +8,10 @@ import structlog
 from adapters import fields
 from adapters.slack import commands, render
 from adapters.slack.arguments import Here
-from adapters.slack.calls import SlackRefused
 from adapters.slack.command_help import help_lines
 from adapters.slack.messages import PLATFORM
 from adapters.slack.notices import help_message
+from adapters.slack.progress import show_progress
 from adapters.slack.replies import tell
 from adapters.slack.text import readable
 from adapters.slack.workspace import Workspace
@@ -25,8 +24,6 @@ from knowledge.messages import Visibility
 
 log = structlog.get_logger()
 
-PROGRESS_SECONDS = 3.0
-LONGEST_WATCH_SECONDS = 24 * 3600.0
 SORRY = "I could not do that just now: something on my side is away. Please try again in a minute."
 
 
@@ -79,31 +76,7 @@ async def perform(workspace: Workspace, origin: Request, order: Order, by: Order
     lines = [readable(line, workspace.directory.names) for line in carried.lines]
     await tell(workspace.calls, origin, render.notice(lines), replace=True)
     if carried.job_id is not None:
-        workspace.tasks.start(watch(workspace, by.person.person_id, carried.job_id))
-
-
-async def watch(workspace: Workspace, person_id: str, job_id: int) -> None:
-    """Shows a job's progress in one message of the conversation with whoever ordered it, until the job ends."""
-    calls, stamp, shown = workspace.calls, "", ""
-    deadline = asyncio.get_running_loop().time() + LONGEST_WATCH_SECONDS
-    try:
-        channel = (await calls.write("conversations_open", users=person_id))["channel"]["id"]
-        while asyncio.get_running_loop().time() < deadline:
-            line, ended = await workspace.desk.clerk.progress(job_id)
-            message = render.notice([line])
-            if not stamp:
-                posted = await calls.write(
-                    "chat_postMessage", channel=channel, text=message.text, blocks=message.blocks
-                )
-                stamp, shown = str(posted["ts"]), line
-            elif line != shown and (ended or workspace.edits.take()):
-                await calls.write("chat_update", channel=channel, ts=stamp, text=message.text, blocks=message.blocks)
-                shown = line
-            if ended:
-                return
-            await asyncio.sleep(PROGRESS_SECONDS)
-    except (SlackRefused, KnowledgeError) as error:
-        log.info("progress_not_shown", job_id=job_id, error=type(error).__name__)
+        workspace.tasks.start(show_progress(workspace, by.person.person_id, carried.job_id))
 
 
 async def _ask(workspace: Workspace, origin: Request, text: str, *, public: bool) -> None:

@@ -114,12 +114,15 @@ async def test_a_full_order_makes_the_running_one_full(database, jobs):
     assert await database.fetch("SELECT full_rebuild, since FROM job") == [(True, None)]
 
 
-async def test_where_to_report_is_kept_and_a_later_order_may_move_it(database, jobs):
-    await jobs.read(GENERAL, "backfill", since=None, report="here")
-    await jobs.read(GENERAL, "backfill", since=None)
-    assert await database.fetch("SELECT report FROM job") == [("here",)]
-    await jobs.read(GENERAL, "backfill", since=None, report="there")
-    assert await database.fetch("SELECT report FROM job") == [("there",)]
+async def test_where_a_running_job_is_reported_is_kept(database, jobs):
+    job_pk = await jobs.read(GENERAL, "backfill", since=None)
+    assert await jobs.reported(GENERAL.platform, GENERAL.workspace) == []
+    await jobs.report_at(job_pk, "here")
+    assert await jobs.read(GENERAL, "backfill", since=None) == job_pk
+    assert await jobs.reported(GENERAL.platform, GENERAL.workspace) == [(job_pk, "here")]
+    assert await jobs.reported(GENERAL.platform, "another") == []
+    await jobs.cancel(job_pk)
+    assert await jobs.reported(GENERAL.platform, GENERAL.workspace) == []
 
 
 async def test_status_shows_how_far_a_reading_is(database, jobs):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.slack import ordering
+from adapters.slack import progress
 from tests.scenarios.slack.scene import (
     ask,
     ask_directly,
@@ -130,7 +130,7 @@ async def test_what_is_mistyped_is_answered_by_a_sentence(slack, bot, pear, harv
 
 
 async def test_reindexing_shows_its_progress_to_who_ordered_it(slack, bot, people, pear, harvest, monkeypatch):
-    monkeypatch.setattr(ordering, "PROGRESS_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
     _, tamarind = people
     slack.seed(harvest, [(tamarind, f"Row {n} is pruned") for n in range(7)])
     async with bot() as app:
@@ -149,8 +149,25 @@ async def test_reindexing_shows_its_progress_to_who_ordered_it(slack, bot, peopl
         assert all("Job 2" not in text for who in people for text in texts(slack, harvest, who))
 
 
+async def test_progress_goes_on_in_the_same_message_after_a_restart(slack, bot, people, pear, harvest, monkeypatch):
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
+    slack.seed(harvest, [(people[0], "Row 1 is pruned")])
+    async with bot() as app:
+        await caught_up(app, slack)
+        slack.faults.on("conversations.history", hold=True)
+        await order(app, slack, pear, harvest, "reindex #harvest")
+        talk = slack.open_im(pear)
+        await slack.until(lambda: any("running" in text for text in texts(slack, talk)), timeout=20)
+    slack.faults.clear()
+    async with bot():
+        await slack.until(
+            lambda: any("Job 2: backfill of #harvest done" in one for one in texts(slack, talk)), timeout=90
+        )
+    assert len(texts(slack, talk)) == 1
+
+
 async def test_a_job_can_be_stopped(slack, bot, people, pear, harvest, monkeypatch):
-    monkeypatch.setattr(ordering, "PROGRESS_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
     async with bot() as app:
         await caught_up(app, slack)
         history = slack.faults.on("conversations.history", hold=True)

@@ -21,7 +21,7 @@ LABELS = {
     Outcome.ANSWERED_WITH_WARNING: "Unsure",
     Outcome.ASKED_BACK: "Please say more",
     Outcome.DECLINED: "No answer",
-    Outcome.REFUSED_LIMIT: "Not now",
+    Outcome.REFUSED_LIMIT: "Note",
 }
 QUOTE_CHARS = 160
 INDENT = "    "

@@ -7,11 +7,13 @@ import structlog
 
 from adapters import fields
 from adapters.slack import seen
+from adapters.slack.command_help import help_lines
 from adapters.slack.learning import read_message
 from adapters.slack.mentions import addresses_others, question_text, spoken_text
 from adapters.slack.messages import PLATFORM
 from adapters.slack.text import readable
 from adapters.slack.workspace import Workspace
+from adapters.small_talk import THANKS, is_call_for_help, is_thanks
 from bot.conversation import Question, Request, Task
 from bot.requests import answer_id_of, conversation_of
 from knowledge.errors import ChannelUnreadable, KnowledgeError
@@ -39,7 +41,7 @@ async def on_mention(workspace: Workspace, asked: seen.Mentioned) -> None:
         return
     if request.by_bot and not await _bot_may_ask(workspace, request):
         return
-    await workspace.desk.answers.ask(request)
+    await _ask(workspace, request)
 
 
 async def on_said(workspace: Workspace, said: seen.Said) -> None:
@@ -48,7 +50,7 @@ async def on_said(workspace: Workspace, said: seen.Said) -> None:
     if not thread or thread == said.ts or not user or said.by_bot or user in workspace.directory.bots:
         return
     text = spoken_text(said.raw)
-    if addresses_others(text, workspace.identity) or not _has_words(text):
+    if addresses_others(text, workspace.identity) or not _has_words(text) or is_thanks(text):
         return
     channel = workspace.channel(said.channel_id)
     askers, _ = await workspace.desk.answers.askers_in(channel, thread)
@@ -75,7 +77,20 @@ async def on_direct_message(workspace: Workspace, asked: seen.DirectMessage) -> 
         by_bot=by_bot,
     )
     if not by_bot or await _bot_may_ask(workspace, request):
-        await workspace.desk.answers.ask(request)
+        await _ask(workspace, request)
+
+
+async def _ask(workspace: Workspace, request: Request) -> None:
+    """Hands a request to the desk. Small talk is no question: it gets a sentence of ours, and only who made it."""
+    said = ""
+    if request.asker is not None and is_call_for_help(request.text):
+        is_admin = await workspace.is_admin(request.asker.person_id)
+        said = "\n".join(f"- {line}" for line in help_lines(is_admin=is_admin))
+    elif is_thanks(request.text):
+        said = THANKS
+    if said:
+        request = replace(request, task=Task.REFUSAL, text=said, private=True)
+    await workspace.desk.answers.ask(request)
 
 
 async def question_of(workspace: Workspace, request: Request) -> Question:

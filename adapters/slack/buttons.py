@@ -124,7 +124,7 @@ async def _answer_privately(workspace: Workspace, pressed: Pressed, posted: Post
 async def _delete(workspace: Workspace, pressed: Pressed, posted: Posted) -> None:
     asker = posted.request.asker
     is_asker = asker is not None and asker.person_id == pressed.user_id
-    is_admin = pressed.user_id in workspace.options.admins or await workspace.directory.is_admin(pressed.user_id)
+    is_admin = await workspace.is_admin(pressed.user_id)
     if not is_asker and not is_admin:
         await _say(workspace, pressed, render.error_message(NOT_YOURS))
         return

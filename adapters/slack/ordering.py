@@ -40,7 +40,7 @@ async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_
         direct=channel_id.startswith("D"),
         reply_to={"response_url": fields.text(body, "response_url")},
     )
-    is_admin = await _is_admin(workspace, user)
+    is_admin = await workspace.is_admin(user)
     here = Here(
         channel=workspace.channel(channel_id),
         now=datetime.now(timezone(timedelta(seconds=await workspace.directory.time_offset(user)))),
@@ -138,7 +138,3 @@ async def _may_post(workspace: Workspace, origin: Request) -> bool:
     config = await workspace.desk.upkeep.config(origin.channel)
     is_open = channel.visibility is not Visibility.DIRECT and not workspace.directory.is_external(channel_id)
     return is_open and workspace.directory.is_in(channel_id) and config.is_on and config.replies == "public"
-
-
-async def _is_admin(workspace: Workspace, person_id: str) -> bool:
-    return person_id in workspace.options.admins or await workspace.directory.is_admin(person_id)

@@ -11,9 +11,9 @@ log = structlog.get_logger()
 
 MOST_PROMPTS = 4
 GENERAL_PROMPTS = (
-    ("Find a decision", "Why did we decide "),
-    ("Find who knows", "Who wrote about "),
-    ("What can you do?", "/lore help"),
+    ("Find a decision", "What was decided lately, and why?"),
+    ("Find open questions", "Which questions are still open?"),
+    ("What can you do?", "What can you do?"),
 )
 
 

@@ -39,7 +39,7 @@ HEADS = {
     Outcome.ANSWERED_WITH_WARNING: ":warning: *Unsure*: please check this against its sources.",
     Outcome.ASKED_BACK: ":speech_balloon: *Please say more*",
     Outcome.DECLINED: ":mag: *Nothing found*",
-    Outcome.REFUSED_LIMIT: ":hourglass: *Not now*",
+    Outcome.REFUSED_LIMIT: ":information_source: *Note*",
 }
 NO_TEXT = "(no text)"
 

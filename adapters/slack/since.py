@@ -2,7 +2,7 @@
 
 import re
 from calendar import monthrange
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from adapters.dates import EPOCH
 
@@ -29,7 +29,7 @@ class NoSuchDay(Exception):
 
 
 def moment(phrase: str, now: datetime) -> datetime:
-    """When the day begins that somebody means who types this `now`, in the zone of `now`; in UTC.
+    """When the day begins that somebody means who types this `now`, in the zone of `now`.
 
     A weekday is the last one before today, a month the last one that began. Errors: `NoSuchDay`.
     """
@@ -44,7 +44,7 @@ def moment(phrase: str, now: datetime) -> datetime:
         raise NoSuchDay(TO_COME)
     if found < EPOCH:
         raise NoSuchDay(TOO_EARLY)
-    return found.astimezone(UTC)
+    return found
 
 
 def _date(words: str, now: datetime) -> datetime | None:

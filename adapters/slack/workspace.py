@@ -57,6 +57,10 @@ class Workspace:
         """An account of this workspace."""
         return PersonRef(PLATFORM, self.identity.team_id, person_id)
 
+    async def is_admin(self, person_id: str) -> bool:
+        """Whether somebody may give an admin's orders, by the settings or by what Slack says now."""
+        return person_id in self.options.admins or await self.directory.is_admin(person_id)
+
     def permalink(self, channel_id: str, ts: str) -> str:
         """Where a message is found in Slack."""
         return f"{self.site}/archives/{channel_id}/p{ts.replace('.', '')}"

@@ -84,6 +84,7 @@ async def test_an_acknowledgement_that_is_lost_makes_no_second_answer(tidepool):
         told = [one for one in tidepool.slack.deliveries if "Kafka?" in one.event.get("text", "")]
         await tidepool.slack.until(lambda: sum(one.attempts for one in told) == 4 * len(told), timeout=20)
         server.ack_seconds = 3.0
+        await tidepool.appears("three outages", asked)
         await tidepool.answer(asked)
         assert len(tidepool.prompts) == 1
 
@@ -259,3 +260,35 @@ async def test_a_question_asked_while_the_past_is_still_being_read_is_told_so(ti
     assert "three outages" not in early.text
     assert "three outages" in late.text
     assert "still reading" not in lost.text
+
+
+async def test_thanks_in_a_thread_are_not_answered_and_thanks_to_the_bot_briefly(tidepool):
+    async with tidepool.bot():
+        asked = tidepool.mention(WHY_KAFKA)
+        await tidepool.answer(asked)
+        tidepool.say("thanks a lot!", asked)
+        assert len(await tidepool.answers(asked)) == 1
+        await tidepool.settled()
+        tidepool.mention("thank you!", thread_ts=asked)
+        await tidepool.settled()
+        mine = [one.text for one in tidepool.seen(viewer=tidepool.quince)]
+        others = [one.text for one in tidepool.seen(viewer=tidepool.sorrel)]
+    assert sum("You are welcome" in text for text in mine) == 1
+    assert not any("You are welcome" in text for text in others)
+    assert len(tidepool.prompts) == 1
+
+
+async def test_a_call_for_help_is_told_what_the_bot_can_do(tidepool):
+    async with tidepool.bot():
+        tidepool.mention("what can you do?")
+        tidepool.dm("help")
+        tidepool.dm("help", who=tidepool.medlar)
+        await tidepool.settled()
+        [in_channel] = [one.text for one in tidepool.seen(viewer=tidepool.quince)]
+        [alone] = [one.text for one in tidepool.seen(where=tidepool.im())]
+        [admin] = [one.text for one in tidepool.seen(where=tidepool.im(tidepool.medlar))]
+    assert "/lore ask" in in_channel
+    assert in_channel == alone
+    assert "/lore reindex" in admin
+    assert "/lore reindex" not in alone
+    assert tidepool.prompts == []

@@ -116,7 +116,7 @@ def test_every_outcome_but_a_plain_answer_begins_in_its_own_way():
     heads = {outcome: rendered(answered("said", outcome))[0] for outcome in Outcome}
     assert heads.pop(Outcome.ANSWERED).text.startswith("said")
     openings = [part.text.partition(" ")[0] for part in heads.values()]
-    assert openings == [":warning:", ":speech_balloon:", ":mag:", ":hourglass:"]
+    assert openings == [":warning:", ":speech_balloon:", ":mag:", ":information_source:"]
     for part in heads.values():
         assert part.blocks[0]["type"] == "context"
         assert part.text.startswith(said(part)[0] + "\nsaid")

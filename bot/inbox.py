@@ -3,6 +3,7 @@
 A handled delivery loses its payload at once; its key stays for a day, so that a late repeat is known.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ SWEEP = "DELETE FROM inbox WHERE finished_at < now() - interval '24 hours'"
 
 # Handlers wait for PostgreSQL and for the platform; more of them only delay the acknowledgements beside them.
 WORKERS = 6
+# One that hangs would keep its lease for ever. Reading the largest file takes two minutes.
+HANDLE_SECONDS = 300.0
 DOOR_CONNECTIONS = 2
 
 
@@ -82,8 +85,10 @@ class PostgresInbox:
         lease_seconds: float = 60.0,
         workers: int = WORKERS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        handle_seconds: float = HANDLE_SECONDS,
     ) -> None:
         self._database = database
+        self._handle_seconds = handle_seconds
         self._door = door or database
         self._lease_seconds = lease_seconds
         self._retry_seconds = tuple(retry_seconds)
@@ -156,7 +161,8 @@ class PostgresInbox:
             await self._give_up(claimed, "Abandoned")  # each process that took it up died of it
             return
         try:
-            await self._handlers[delivery.platform](delivery)
+            async with asyncio.timeout(self._handle_seconds):
+                await self._handlers[delivery.platform](delivery)
         except (KnowledgeUnavailable, SourceUnavailable) as error:
             log.info("delivery_postponed", **_ids(delivery), error=type(error).__name__)
             await until_back(lambda: self._database.execute(POSTPONE, _key(claimed)))

@@ -309,6 +309,14 @@ async def test_a_delivery_given_up_keeps_the_reason_and_not_the_text(database, r
     assert await rows(database, "payload, reason, tries") == [(None, "ZeroDivisionError", 5)]
 
 
+async def test_a_handler_that_hangs_is_ended_and_its_delivery_given_up_like_any_poison(database):
+    inbox = PostgresInbox(database, retry_seconds=(0.01,), handle_seconds=0.05)
+    await inbox.accept(delivery(1))
+    async with running(inbox, slack=Handler(delay_seconds=3600)):
+        await empty(inbox)
+    assert await rows(database, "reason, tries") == [("TimeoutError", 2)]
+
+
 async def test_failures_are_logged_with_ids_only(logs, real):
     await real.accept(delivery(1, text="canary"))
     async with running(real, slack=Handler(*[ZeroDivisionError("canary")] * 9)):

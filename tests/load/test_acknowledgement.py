@@ -29,7 +29,8 @@ async def test_acks_leave_within_a_second_while_questions_wait(database_url, ser
             for number in range(events):
                 slack.post(channel, people[number % 64], f"apples of row {number} are ripe")
                 await asyncio.sleep(0.01)
-            await slack.until(lambda: len(slack.acks) >= before + events, timeout=300)
+            told = list(slack.deliveries)
+            await slack.until(lambda: all(one.state == "acked" for one in told), timeout=300)
         seconds = sorted(ack.latency for ack in slack.acks[before:])
         at = lambda share: seconds[min(int(share * len(seconds)), len(seconds) - 1)]  # noqa: E731
         report(
@@ -37,4 +38,4 @@ async def test_acks_leave_within_a_second_while_questions_wait(database_url, ser
             p99_ms=round(at(0.99) * 1000, 1), p999_ms=round(at(0.999) * 1000, 1), max_ms=round(seconds[-1] * 1000, 1),
         )  # fmt: skip
         assert at(0.999) <= 1.0
-        assert all(one.state == "acked" and one.attempts == 1 for one in slack.deliveries)
+        assert all(one.attempts == 1 for one in told)

@@ -28,6 +28,7 @@ class Database:
 
     def __init__(self, url: str, *, size: int = 8) -> None:
         self.url = url
+        self._giving: set[asyncio.Task[None]] = set()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
@@ -61,11 +62,23 @@ class Database:
         task = asyncio.current_task()
         asked_to_stop = task.cancelling() if task is not None else 0
         with _guard():
-            async with self._pool.connection() as connection, connection.transaction():
+            async with self._borrowed() as connection, connection.transaction():
                 # In Python 3.11 the pool, waiting for a connection, may lose that its task was cancelled.
                 if task is not None and task.cancelling() > asked_to_stop:
                     raise asyncio.CancelledError
                 yield connection
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
+        """A connection of the pool. Given back by a task of its own: `putconn`, cancelled, would lose it for ever."""
+        connection = await self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            giving = asyncio.create_task(self._pool.putconn(connection))
+            self._giving.add(giving)
+            giving.add_done_callback(self._giving.discard)
+            await asyncio.shield(giving)
 
     async def fetch(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
         """All rows of one statement, in a transaction of its own."""

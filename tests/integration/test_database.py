@@ -1,0 +1,49 @@
+"""The pool of connections, as hurried callers treat it; on a real PostgreSQL."""
+
+import asyncio
+import random
+
+import pytest
+
+from bot.timing import within
+from knowledge.database import Database
+from knowledge.errors import KnowledgeUnavailable
+
+
+async def test_callers_who_give_up_take_no_connection_with_them(database_url):
+    dice = random.Random(3)
+
+    async def ask(database):
+        try:
+            return await within(dice.uniform(0, 0.4), database.fetch("SELECT 1"))
+        except KnowledgeUnavailable:
+            return None
+
+    async with Database(database_url, size=2) as database:
+        for _ in range(4):
+            answers = await asyncio.gather(*(ask(database) for _ in range(600)))
+            assert None in answers
+            assert any(answers)
+        async with asyncio.timeout(5), database.transaction(), database.transaction():
+            pass
+
+
+async def test_a_caller_who_gives_up_while_giving_back_loses_no_connection(database_url):
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(database):
+        async with database.transaction():
+            inside.set()
+            await go_on.wait()
+
+    async with Database(database_url, size=1) as database:
+        task = asyncio.create_task(work(database))
+        await inside.wait()
+        async with database._pool._lock:
+            go_on.set()
+            while not database._giving:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert await database.fetch("SELECT 1") == [(1,)]

@@ -9,6 +9,9 @@ from tests.fakes.slack import FakeSlack
 from tests.load.processes import bots, environment
 
 
+OPEN = 40
+
+
 @pytest.mark.timeout(1800)
 async def test_four_deliveries_to_two_processes_make_one_answer(database_url, servers, tmp_path, size, report):
     mentions = size(60, 1000)
@@ -26,19 +29,19 @@ async def test_four_deliveries_to_two_processes_make_one_answer(database_url, se
             await slack.until(lambda: all(slack.bot_messages(channel) for channel in channels), timeout=60)
             await asyncio.sleep(2)
             asked = []
+
+            def answered():
+                said = [one for channel in channels for one in slack.bot_messages(channel) if one.thread_ts]
+                return sum("hourglass" not in one.text for one in said)
+
             for number in range(mentions):
+                # No more than the queue holds: beyond that the bot would rightly refuse.
+                await slack.until(lambda: len(asked) - answered() < OPEN, timeout=300)
                 channel = channels[number % 4]
                 text = f"<@{slack.bot_user_id}> when is the press of {channel} booked? ({number})"
                 asked.append((channel, slack.post(channel, people[number % 25], text)))
-                await asyncio.sleep(0.02)
-
-            def answered():
-                finished = [
-                    one for channel in channels for one in slack.bot_messages(channel) if "hourglass" not in one.text
-                ]
-                return len([one for one in finished if one.thread_ts]) >= mentions
-
-            await slack.until(answered, timeout=1500)
+                await asyncio.sleep(0.05)
+            await slack.until(lambda: answered() >= mentions, timeout=1500)
             await slack.settled(timeout=60)
             await asyncio.sleep(3)
         answers = Counter(one.thread_ts for channel in channels for one in slack.bot_messages(channel) if one.thread_ts)

@@ -8,7 +8,6 @@ import pytest
 from tests.fakes.slack import FakeSlack
 from tests.load.processes import bots, environment
 
-
 OPEN = 40
 
 

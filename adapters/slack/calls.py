@@ -160,7 +160,9 @@ class Calls:
 
     def _limited(self, method: str, seconds: float) -> None:
         self._not_before[method] = time.monotonic() + seconds
-        self._interval[method] = max(self._interval.get(method, 0.0) * 2, SLOWEST_INTERVAL_SECONDS)
+        # Never longer than Slack itself asks to wait: a limit that others use up as well would slow the past for ever.
+        longest = max(seconds, SLOWEST_INTERVAL_SECONDS)
+        self._interval[method] = min(max(self._interval.get(method, 0.0) * 2, SLOWEST_INTERVAL_SECONDS), longest)
         is_long = seconds >= SLOW_TIER_SECONDS and self._since_limit.get(method, 0) <= 1
         self._long_waits[method] = self._long_waits.get(method, 0) + 1 if is_long else 0
         self.is_slow_tier = self.is_slow_tier or self._long_waits[method] > 1

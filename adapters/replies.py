@@ -43,10 +43,10 @@ INVISIBLE = re.compile(
 # What `split` sees: what it never cuts (link, mention, escape, mark; "@heretics" must not end in "@here"), lines that
 # open or close code, and where it may cut: between lines or words, not in front of a mark, behind Chinese punctuation.
 TOKEN = re.compile(
-    r"(?P<whole><[^<>\n]{1,2000}>|&(?:amp|lt|gt);|\[[^\[\]\n]{1,200}\]\([^()\s]{1,2000}\)|\[\d{1,3}\]"
-    r"|[@＠﹫][\w\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]{1,80})"
+    r"(?P<whole>\\?(?:<[^<>\n]{1,2000}>|&(?:amp|lt|gt);|\[(?:\[\d{1,3}\]|[^\[\]\n]{1,200})\]\([^()\s]{1,2000}\)|\[\d{1,3}\]"
+    r"|[@＠﹫][\w\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]{1,80})|\\[^\w\s])"
     r"|(?P<fence>^[ \t>]{0,20}```[^`\n]{0,20}$)"
-    r"|(?P<gap>\n+|(?<! ) ++(?!(?:<[^<>|\n]{1,600}\|)?\[\d)|(?<=[。！？；，、]))",
+    r"|(?P<gap>\n+|(?<! ) ++(?!(?:<[^<>|\n]{1,600}\|)?\[{1,2}\d)|(?<=[。！？；，、]))",
     re.MULTILINE,
 )
 LONGEST_WHOLE = 2300  # characters

@@ -12,10 +12,11 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters import catching_up
 from adapters.slack.calls import SlackRefused, TokenRevoked
-from adapters.slack.catching_up import CatchingUp
 from adapters.slack.connection import Connection
 from adapters.slack.history import History
+from adapters.slack.learning import enter
 from adapters.slack.listeners import Listeners
 from adapters.slack.messages import PLATFORM
 from adapters.slack.platform import SlackPlatform
@@ -176,16 +177,16 @@ class SlackAdapter:
     async def _run_one(self, connected: Connected) -> None:
         workspace = connected.workspace
         workspace.tasks.start(resume_progress(workspace))
-        catching_up = CatchingUp(workspace, connected.gap)
-        work = [catching_up.sweep()]
+        in_step = catching_up.CatchingUp(_kept(workspace), connected.gap)
+        work = [in_step.sweep()]
         if self._mode == "socket":
             connection = Connection(
                 connected.app, workspace, self._sockets, lambda: connected.listeners.received, connected.gap.set
             )
-            work += [connection.run(), catching_up.run(lambda: connection.is_open)]
+            work += [connection.run(), in_step.run(lambda: connection.is_open)]
         else:
             connected.gap.set()
-            work.append(catching_up.run(lambda: True))
+            work.append(in_step.run(lambda: True))
         tasks = [asyncio.create_task(one) for one in (*work, _until(connected.ended))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -198,6 +199,15 @@ class SlackAdapter:
 
     def _signed(self) -> list[tuple[str, AsyncApp]]:
         return [(one.workspace.options.signing_secret, one.app) for one in self._connected.values()]
+
+
+def _kept(workspace: Workspace) -> catching_up.Workspace:
+    async def look_round() -> None:
+        for channel in await workspace.directory.sync():
+            await enter(workspace, channel, invited=False)
+
+    team_id, upkeep = workspace.identity.team_id, workspace.desk.upkeep
+    return catching_up.Workspace(PLATFORM, team_id, workspace.name, upkeep, look_round, workspace.directory.members)
 
 
 async def _until(event: asyncio.Event) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from adapters.commands import Misread
 from adapters.slack.messages import PLATFORM
 from knowledge.messages import ChannelRef, PersonRef
 
@@ -19,10 +20,6 @@ _LINK = re.compile(
 )
 _ENTITY = "&amp;"
 _SHOWN_CHARS = 40
-
-
-class Misread(Exception):
-    """A command that cannot be understood; the text is one sentence that says what to write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ nothing is guessed where something could be erased.
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
 
-from adapters.slack.arguments import Here, Misread, channel, link, person, shown, this_channel, words
+from adapters.commands import Ask, Help, Misread, Misunderstood, Summary, Typed
+from adapters.since import UNCLEAR, NoSuchDay, moment
+from adapters.slack.arguments import Here, channel, link, person, shown, this_channel, words
 from adapters.slack.command_help import COMMAND
 from adapters.slack.messages import PLATFORM
-from adapters.slack.since import UNCLEAR, NoSuchDay, moment
 from bot.orders import (
     Cancel,
     Configure,
@@ -21,7 +20,6 @@ from bot.orders import (
     ForgetMe,
     ForgetMessage,
     ForgetPerson,
-    Order,
     Reindex,
     RememberMe,
     ResetConversation,
@@ -47,42 +45,7 @@ _FORGET = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question; only who asks will see the answer, unless it is `public`."""
-
-    text: str
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A summary of a channel, or of its thread that begins with message `of_thread`; `since` in UTC."""
-
-    channel: ChannelRef
-    of_thread: str | None = None
-    since: datetime | None = None
-    public: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """What can be typed; `topic` is one subcommand, or ""."""
-
-    topic: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Misunderstood:
-    """One sentence for who typed it: what to write instead."""
-
-    sentence: str
-
-
-Command = Ask | Summary | Help | Misunderstood | Order
-
-
-def parse(text: str, here: Here) -> Command:
+def parse(text: str, here: Here) -> Typed:
     """What is wanted by the text after `/lore`. Whether the person may order it is not decided here."""
     try:
         return _parsed(text.strip(), here)
@@ -90,7 +53,7 @@ def parse(text: str, here: Here) -> Command:
         return Misunderstood(str(reason))
 
 
-def _parsed(text: str, here: Here) -> Command:
+def _parsed(text: str, here: Here) -> Typed:
     first, *_ = rest = text.split(maxsplit=1) or [""]
     name = _name(text) or _name(first.rstrip(":"))
     if not text:
@@ -122,7 +85,7 @@ def _meant(text: str) -> str | None:
     return next(iter(get_close_matches(first.lower(), sorted(_PARSERS), n=1, cutoff=_NEAR)), None)
 
 
-def _ask(rest: str, _here: Here) -> Command:
+def _ask(rest: str, _here: Here) -> Typed:
     first, _, others = rest.partition(" ")
     if first.lower() in {"public", "private"} and others.strip():
         return _question(f"--{first} {others}")
@@ -138,7 +101,7 @@ def _question(text: str) -> Ask:
     return Ask(question, public=flags == {"public"})
 
 
-def _summary(rest: str, here: Here) -> Command:
+def _summary(rest: str, here: Here) -> Typed:
     flags, typed = _flags(words(rest), {"public", "private"})
     of, thread, left = None, None, []
     for word in typed:
@@ -169,7 +132,7 @@ def _is_day(typed: list[str], here: Here) -> bool:
     return True
 
 
-def _reindex(rest: str, here: Here) -> Command:
+def _reindex(rest: str, here: Here) -> Typed:
     flags, typed = _flags(words(rest), {"full"})
     if not typed or typed[0].lower() == "since":
         raise Misread(_REINDEX)
@@ -180,14 +143,14 @@ def _reindex(rest: str, here: Here) -> Command:
     return Reindex(of, moment(" ".join(day), here.now) if day else None, full=bool(flags))
 
 
-def _cancel(rest: str, _: Here) -> Command:
+def _cancel(rest: str, _: Here) -> Typed:
     match = _JOB.fullmatch(rest.strip())
     if match is None:
         raise Misread(_CANCEL)
     return Cancel(int(match[1]))
 
 
-def _forget(rest: str, here: Here) -> Command:
+def _forget(rest: str, here: Here) -> Typed:
     """One thing, named so that it can be nothing else."""
     first, *others = typed = words(rest) or [""]
     noun = first.lower() if first.lower() in {"channel", "user", "person", "message"} else ""
@@ -204,21 +167,21 @@ def _forget(rest: str, here: Here) -> Command:
     raise Misread(_FORGET)
 
 
-def _config(rest: str, here: Here) -> Command:
+def _config(rest: str, here: Here) -> Typed:
     typed = words(rest)
     of = channel(typed[0], here) if typed else None
     key, *value = (typed if of is None else typed[1:]) or [""]
     return Configure(of or this_channel(here), key.lower(), " ".join(value))
 
 
-def _help(rest: str, _: Here) -> Command:
+def _help(rest: str, _: Here) -> Typed:
     return Help(_name(rest) or "")
 
 
-def _alone(name: str, command: Callable[[Here], Command]) -> Callable[[str, Here], Command]:
+def _alone(name: str, command: Callable[[Here], Typed]) -> Callable[[str, Here], Typed]:
     """The parser of a subcommand that takes nothing more."""
 
-    def parser(rest: str, here: Here) -> Command:
+    def parser(rest: str, here: Here) -> Typed:
         if rest.strip():
             raise Misread(
                 f"`{name}` stands alone: write `{COMMAND} {name}`, or `{COMMAND} ask` before it if it is a question."
@@ -235,7 +198,7 @@ def _flags(typed: list[str], known: Collection[str]) -> tuple[set[str], list[str
     return flags, [word for word, bare in zip(typed, plain, strict=True) if bare not in known]
 
 
-_PARSERS: Mapping[str, Callable[[str, Here], Command]] = {
+_PARSERS: Mapping[str, Callable[[str, Here], Typed]] = {
     "ask": _ask,
     "summary": _summary,
     "reindex": _reindex,

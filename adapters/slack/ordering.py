@@ -5,10 +5,11 @@ from datetime import datetime, timedelta, timezone
 
 import structlog
 
-from adapters import fields
-from adapters.slack import commands, render
+from adapters import commands, fields
+from adapters.slack import render
 from adapters.slack.arguments import Here
 from adapters.slack.command_help import help_lines
+from adapters.slack.commands import parse
 from adapters.slack.messages import PLATFORM
 from adapters.slack.notices import help_message
 from adapters.slack.progress import show_progress
@@ -48,7 +49,7 @@ async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_
         channel_id=workspace.directory.channel_id if is_admin else workspace.directory.public_channel_id,
         person_id=workspace.directory.person_id,
     )
-    match commands.parse(fields.text(body, "text"), here):
+    match parse(fields.text(body, "text"), here):
         case commands.Ask(text, public):
             await _ask(workspace, origin, text, public=public)
         case commands.Summary() as wanted:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from adapters.commands import Misunderstood, Typed
+from adapters.since import NoSuchDay, moment
 from adapters.slack import actions, events
 from adapters.slack.arguments import Here
-from adapters.slack.commands import _PARSERS, Command, Misunderstood, parse
+from adapters.slack.commands import _PARSERS, parse
 from adapters.slack.envelopes import belongs, delivery_from
 from adapters.slack.identity import Identity
 from adapters.slack.mentions import addresses_others, mentioned, question_text
 from adapters.slack.seen import DirectMessage, Edited, Ignored, Mentioned, Said, Seen
-from adapters.slack.since import NoSuchDay, moment
 from bot.conversation import Delivery
 from knowledge.messages import ChannelRef
 
@@ -165,7 +166,7 @@ TYPED = st.lists(
 @example("forget @\u2028. ?")
 def test_whatever_is_typed_is_understood_or_answered_in_one_sentence(typed):
     command = parse(typed, HERE)
-    assert isinstance(command, Command)
+    assert isinstance(command, Typed)
     if isinstance(command, Misunderstood):
         words = re.sub("`[^`]*`", "Code", command.sentence)
         assert re.fullmatch(r"[A-Z][^.?!<>\n]*[.?]", words)

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.slack import catching_up, connection
+from adapters import catching_up
+from adapters.slack import connection
 from bot import learning
 from tests.scenarios.slack.scene import (
     NOTICE,

@@ -35,6 +35,10 @@ class Answers:
         """An answer by its id."""
         return await self.outbox.get(answer_id)
 
+    async def at(self, channel: ChannelRef, place: str) -> Posted | None:
+        """The answer that one of our messages shows."""
+        return await self.outbox.find_by_place(channel.platform, channel.workspace, channel.channel_id, place)
+
     async def askers_in(self, channel: ChannelRef, thread_id: str) -> tuple[list[str], int]:
         """Who asked the bot in this thread, latest first, and how many of the questions were other bots'."""
         return await self.outbox.in_thread(channel, thread_id)
@@ -59,7 +63,7 @@ class Answers:
 
     async def taken_away(self, channel: ChannelRef, place: str) -> None:
         """Somebody deleted one of our messages: the answer that it showed is not to be shown again."""
-        posted = await self.outbox.find_by_place(channel.platform, channel.workspace, channel.channel_id, place)
+        posted = await self.at(channel, place)
         if posted is not None:
             await self.outbox.removed(posted.request.answer_id)
 

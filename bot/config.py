@@ -146,7 +146,7 @@ class SlackSettings(Section):
     @field_validator("api_url")
     @classmethod
     def _is_safe(cls, value: str) -> str:
-        return _api_url(value)
+        return _address(value, "https", "http")
 
     @model_validator(mode="after")
     def _has_what_its_mode_needs(self) -> Self:
@@ -157,6 +157,34 @@ class SlackSettings(Section):
             if self.mode == "http" and one.signing_secret is None:
                 raise ValueError("the HTTP Events API needs signing_secret (Basic Information of the app)")
         return self
+
+
+class DiscordSettings(Section):
+    """The Discord bot: one token for every guild that it was invited to."""
+
+    token: SecretStr | None = Field(default=None, description="Bot token; without it Discord is off.")
+    admins: str = Field(
+        default="", description="Ids of people, by commas, who may give admin orders beside those who manage the guild."
+    )
+    answer_bots: bool = Field(default=True, description="Answer other bots too, three times a thread at most.")
+    files: bool = Field(default=False, description="Read attached text files and PDFs.")
+    shards: int = Field(default=0, ge=0, description="Connections to share the guilds among; 0: a single one.")
+    api_url: str = Field(
+        default="https://discord.com/api/v10/", description="Another server that speaks Discord's REST API."
+    )
+    gateway_url: str = Field(
+        default="wss://gateway.discord.gg/", description="Another server that speaks Discord's gateway."
+    )
+
+    @field_validator("api_url")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        return _address(value, "https", "http")
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _is_safe_gateway(cls, value: str) -> str:
+        return _address(value, "wss", "ws")
 
 
 class HttpSettings(Section):
@@ -191,6 +219,7 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     answer: AnswerSettings = AnswerSettings()
     slack: SlackSettings = SlackSettings()
+    discord: DiscordSettings = DiscordSettings()
     http: HttpSettings = HttpSettings()
 
 
@@ -216,13 +245,15 @@ def _variable(place: tuple[int | str, ...]) -> str:
     return "THREADLORE_" + "__".join(str(part).upper() for part in place)
 
 
-def _api_url(value: str) -> str:
-    """An API's address with a slash at the end; plain HTTP only on this machine, because tokens travel along."""
+def _address(value: str, secure: str, plain: str) -> str:
+    """A platform's address with a slash at the end; unencrypted only on this machine, because tokens travel along."""
     url = urlsplit(value)
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        raise ValueError("must be an address such as https://slack.com/api/")
-    if url.scheme == "http" and url.hostname not in {"127.0.0.1", "localhost", "::1"}:
-        raise ValueError("must begin with https://, because tokens travel along; http:// is for this machine only")
+    if url.scheme not in {secure, plain} or not url.hostname:
+        raise ValueError(f"must be an address that begins with {secure}://")
+    if url.scheme == plain and url.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        raise ValueError(
+            f"must begin with {secure}://, because tokens travel along; {plain}:// is for this machine only"
+        )
     return value if value.endswith("/") else f"{value}/"
 
 

@@ -28,6 +28,7 @@ from knowledge.messages import (
     Reacted,
     Renamed,
     Renumbered,
+    ThreadGone,
 )
 from knowledge.presence import Presence
 
@@ -94,6 +95,8 @@ class Learning:
                 await self.presence.hide(channel, archived=archived)
             case Gone(channel):
                 await self.forget(channel)
+            case ThreadGone(channel, thread_id):
+                await self.retraction.retract((await self.eraser.thread(channel, thread_id)).keys)
             case Reacted(ref, emoji, delta):
                 await self.archive.react(ref, emoji, delta)
 

@@ -77,3 +77,11 @@ class Upkeep:
     async def config(self, channel: ChannelRef) -> ChannelConfig:
         """A channel's settings."""
         return await self.configs.get(channel)
+
+    async def noted(self, platform: str, name: str) -> str:
+        """What the adapter noted under that name in an earlier run, or ""."""
+        return await self.presence.noted(platform, name)
+
+    async def note(self, platform: str, name: str, value: str) -> None:
+        """Keeps a note of the adapter from run to run."""
+        await self.presence.note(platform, name, value)

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from adapters.archive.detect import open_export
 from adapters.console import Console, render_answer
+from adapters.discord.app import DiscordAdapter
+from adapters.discord.guild import Options as DiscordOptions
 from adapters.slack.app import SlackAdapter
 from adapters.slack.workspace import Options
 from bot.admin import Admin
@@ -20,7 +22,7 @@ from bot.attachments.reader import DocumentReader
 from bot.chain import Limits, Parts, answer_chain
 from bot.channel_config import ChannelConfigs
 from bot.clerk import Clerk
-from bot.config import EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
+from bot.config import DiscordSettings, EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
@@ -227,7 +229,22 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
 
 def _adapters(settings: Settings) -> list[ChatAdapter]:
     """The platforms that the settings connect."""
-    slack = settings.slack
+    return [*_slack(settings.slack), *_discord(settings.discord)]
+
+
+def _discord(discord: DiscordSettings) -> list[ChatAdapter]:
+    if discord.token is None:
+        return []
+    options = DiscordOptions(
+        admins=frozenset(name.strip() for name in discord.admins.split(",") if name.strip()),
+        answer_bots=discord.answer_bots,
+        read_files=discord.files,
+    )
+    urls = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
+    return [DiscordAdapter(options, token=_secret(discord.token) or "", shards=discord.shards, **urls)]
+
+
+def _slack(slack: SlackSettings) -> list[ChatAdapter]:
     workspaces: list[SlackSettings | SlackWorkspaceSettings] = [
         *([slack] if slack.bot_token else []),
         *slack.workspaces,

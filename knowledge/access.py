@@ -14,16 +14,17 @@ from knowledge.scope import AskerFacts, Audience, ChannelFacts, Scope, scope_for
 FRESH_SECONDS = 60
 
 SAVE_CHANNELS = """
-INSERT INTO channel AS c (platform, workspace, channel_id, name, visibility, shared, archived)
+INSERT INTO channel AS c (platform, workspace, channel_id, name, visibility, shared, archived, readers)
 SELECT * FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[], %(names)s::text[],
-                     %(visibilities)s::text[], %(shared)s::boolean[], %(archived)s::boolean[])
+                     %(visibilities)s::text[], %(shared)s::boolean[], %(archived)s::boolean[], %(readers)s::text[])
 ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET
     name = EXCLUDED.name, visibility = EXCLUDED.visibility, shared = EXCLUDED.shared, archived = EXCLUDED.archived,
+    readers = EXCLUDED.readers,
     removed_at = CASE WHEN %(reopen)s THEN NULL ELSE c.removed_at END,
     -- Closed and opened again, or opened to nobody knows whom: the old list of members proves nothing.
-    members_at = CASE WHEN c.visibility = EXCLUDED.visibility THEN c.members_at END
-WHERE (c.name, c.visibility, c.shared, c.archived) IS DISTINCT FROM
-      (EXCLUDED.name, EXCLUDED.visibility, EXCLUDED.shared, EXCLUDED.archived)
+    members_at = CASE WHEN (c.visibility, c.readers) = (EXCLUDED.visibility, EXCLUDED.readers) THEN c.members_at END
+WHERE (c.name, c.visibility, c.shared, c.archived, c.readers) IS DISTINCT FROM
+      (EXCLUDED.name, EXCLUDED.visibility, EXCLUDED.shared, EXCLUDED.archived, EXCLUDED.readers)
    OR (%(reopen)s AND c.removed_at IS NOT NULL)"""
 
 # A message may name a channel before anything else does. Until it is described, nobody but its members reads it.
@@ -74,7 +75,8 @@ SELECT c.channel_pk, c.platform, c.workspace, c.channel_id, c.name, c.visibility
        EXISTS (SELECT FROM membership m JOIN guest USING (person_pk) WHERE m.channel_pk = c.channel_pk),
        w.platform IS NULL OR coalesce(c.members_at > now() - make_interval(secs => %(fresh)s), false)
            OR (c.visibility = 'public' AND NOT c.shared AND NOT EXISTS (
-                   SELECT FROM guest g WHERE (g.platform, g.workspace) = (c.platform, c.workspace)))
+                   SELECT FROM guest g WHERE (g.platform, g.workspace) = (c.platform, c.workspace))),
+       c.readers
 FROM channel c LEFT JOIN workspace w USING (platform, workspace)
 WHERE c.removed_at IS NULL AND c.hidden_at IS NULL AND c.visibility <> 'direct'"""
 
@@ -111,6 +113,7 @@ class Access:
                     "visibilities": [c.visibility.value for c in latest.values()],
                     "shared": [c.shared for c in latest.values()],
                     "archived": [c.archived for c in latest.values()],
+                    "readers": [c.readers for c in latest.values()],
                     "reopen": reopen,
                 },
             )

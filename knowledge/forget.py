@@ -19,6 +19,13 @@ FROM message m JOIN channel c USING (channel_pk) WHERE m.message_id = %(id)s AND
     AND (%(channel)s::text IS NULL
          OR (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s))"""
 
+MESSAGES_OF_THREAD = """
+SELECT c.platform, c.workspace, c.channel_id, m.message_id
+FROM message m JOIN channel c USING (channel_pk) WHERE m.thread_id = %(thread)s AND NOT m.deleted
+    AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)
+    -- What began the thread may stand in the channel still.
+    AND m.message_id <> %(thread)s"""
+
 # The channel row stays as a tombstone: nothing that still arrives for the channel is stored.
 CLOSE_CHANNEL = """
 UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0, joined_at = NULL,
@@ -76,6 +83,11 @@ class Eraser:
         """Deletes everything a person wrote, as if each message had been deleted: it never comes back."""
         row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
         return await self._delete(await self._database.fetch(MESSAGES_OF_PERSON, row))
+
+    async def thread(self, channel: ChannelRef, thread_id: str) -> Forgotten:
+        """Deletes every reply in a thread."""
+        row = {"platform": channel.platform, "workspace": channel.workspace, "channel": channel.channel_id}
+        return await self._delete(await self._database.fetch(MESSAGES_OF_THREAD, {**row, "thread": thread_id}))
 
     async def message(self, message_id: str, channel: ChannelRef | None = None) -> Forgotten:
         """Deletes the messages of that id: of one channel, or wherever it is found."""

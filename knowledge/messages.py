@@ -64,13 +64,18 @@ class PersonKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as its platform describes it. `shared`: people of other companies are in it."""
+    """A channel as its platform describes it. `shared`: people of other companies are in it.
+
+    `readers` stands for the platform's rule of who may read it, where it has one: channels with the same rule always
+    have the same readers. Empty: there is no such rule.
+    """
 
     ref: ChannelRef
     name: str
     visibility: Visibility = Visibility.PUBLIC
     shared: bool = False
     archived: bool = False
+    readers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +191,14 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadGone:
+    """A thread that no longer exists, with everything in it."""
+
+    channel: ChannelRef
+    thread_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Renumbered:
     """A channel that the platform keeps under another id from now on."""
 
@@ -203,7 +216,19 @@ class Reacted:
 
 
 Happening = (
-    Channel | Person | Members | Posted | Deleted | Joined | Left | Renamed | Hidden | Gone | Renumbered | Reacted
+    Channel
+    | Person
+    | Members
+    | Posted
+    | Deleted
+    | Joined
+    | Left
+    | Renamed
+    | Hidden
+    | Gone
+    | ThreadGone
+    | Renumbered
+    | Reacted
 )
 """What a connected platform reports."""
 

@@ -60,6 +60,11 @@ LATEST = """
 SELECT max(m.posted_at) FROM message m JOIN channel c USING (channel_pk)
 WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 
+NOTED = "SELECT value FROM platform_note WHERE (platform, name) = (%(platform)s, %(name)s)"
+NOTE = """
+INSERT INTO platform_note (platform, name, value) VALUES (%(platform)s, %(name)s, %(value)s)
+ON CONFLICT (platform, name) DO UPDATE SET value = EXCLUDED.value"""
+
 
 class Joining(NamedTuple):
     """Whether the bot was not in the channel before, and whether nobody has ordered to read its past since."""
@@ -135,6 +140,15 @@ class Presence:
     async def hidden_for(self, hours: int) -> Sequence[ChannelRef]:
         """Channels that have been closed for so long, and not because they were archived."""
         return [ChannelRef(*row) for row in await self._database.fetch(HIDDEN_LONG, {"hours": hours})]
+
+    async def noted(self, platform: str, name: str) -> str:
+        """What an adapter noted under that name in an earlier run, or ""."""
+        rows = await self._database.fetch(NOTED, {"platform": platform, "name": name})
+        return str(rows[0][0]) if rows else ""
+
+    async def note(self, platform: str, name: str, value: str) -> None:
+        """Keeps a note from run to run."""
+        await self._database.execute(NOTE, {"platform": platform, "name": name, "value": value})
 
     async def latest(self, channel: ChannelRef) -> datetime | None:
         """When the latest message that is kept of a channel was posted."""

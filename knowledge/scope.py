@@ -32,6 +32,7 @@ class ChannelFacts:
     """What the database knows of a channel, as far as reading it goes.
 
     `fresh`: the list of its members is recent enough to be relied on. Without a connected platform it always is.
+    `readers`: channels where this is the same, and not empty, have the same readers.
     """
 
     channel_pk: int
@@ -41,6 +42,7 @@ class ChannelFacts:
     shared: bool
     has_guests: bool
     fresh: bool = True
+    readers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +86,14 @@ def scope_for(
     Direct messages are never a source.
     """
     readable = [c for c in channels if c.visibility is not Visibility.DIRECT]
+    here = next((c for c in readable if c.ref == audience.channel), None)
     if audience.channel is not None:
-        here = next((c for c in readable if c.ref == audience.channel), None)
         readable = [c for c in readable if _channel_may_read(here, c)]
         if asker_given and (asker is None or not asker.active or not asker.fresh or asker.kind is PersonKind.BOT):
             readable = [c for c in readable if here is not None and c.channel_pk == here.channel_pk]
             asker_given = False
     if asker_given:
-        readable = [c for c in readable if asker is not None and _person_may_read(asker, c)]
+        readable = [c for c in readable if asker is not None and _person_may_read(asker, c, here)]
     readable.sort(key=lambda c: c.channel_pk)
     return Scope(
         audience=audience,
@@ -107,13 +109,20 @@ def _channel_may_read(here: ChannelFacts | None, source: ChannelFacts) -> bool:
         return True
     same_workspace = (source.ref.platform, source.ref.workspace) == (here.ref.platform, here.ref.workspace)
     outsiders_present = here.shared or here.has_guests or not here.fresh
-    return same_workspace and source.visibility is Visibility.PUBLIC and not source.shared and not outsiders_present
+    is_open_to_all_here = source.visibility is Visibility.PUBLIC or _same_readers(here, source)
+    return same_workspace and is_open_to_all_here and not source.shared and not outsiders_present
 
 
-def _person_may_read(asker: AskerFacts, source: ChannelFacts) -> bool:
+def _same_readers(one: ChannelFacts, other: ChannelFacts) -> bool:
+    return one.readers != "" and one.readers == other.readers
+
+
+def _person_may_read(asker: AskerFacts, source: ChannelFacts, here: ChannelFacts | None) -> bool:
     if not asker.active or asker.kind is PersonKind.BOT:
         return False
-    if source.channel_pk in asker.joined and source.fresh:
+    # Who is known to read along here is known to read what has the same readers.
+    proofs = [source, here] if here is not None and _same_readers(here, source) else [source]
+    if any(proof.channel_pk in asker.joined and proof.fresh for proof in proofs):
         return True
     same_workspace = (source.ref.platform, source.ref.workspace) == (asker.ref.platform, asker.ref.workspace)
     is_full_member = asker.kind is PersonKind.MEMBER and asker.fresh

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from adapters import fields
 from adapters.archive.discord_message import NEVER, Head, MessageReader, head_from
-from adapters.archive.discord_text import Names
 from adapters.archive.encoding import TextFile
 from adapters.archive.folders import size_of
 from adapters.archive.scanner import BrokenJson, Scanner
 from adapters.dates import Dates
+from adapters.discord_text import Names
 from adapters.safety import Gate, LeftOut, Unusable
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Entry, Problem

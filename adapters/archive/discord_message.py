@@ -7,8 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from adapters import fields
-from adapters.archive.discord_text import Names, message_text
+from adapters.archive.discord_text import message_text
 from adapters.dates import EPOCH, Dates
+from adapters.discord_text import Names
 from adapters.safety import LeftOut, Unusable
 from knowledge.messages import (
     Channel,

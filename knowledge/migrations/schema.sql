@@ -17,6 +17,7 @@ CREATE TABLE channel (
     hidden_at    timestamptz,                    -- closed to every answer at once; erased a day later
     joined_at    timestamptz,                    -- the bot is in it and keeps it in step
     members_at   timestamptz,                    -- when the platform last listed its members
+    readers      text NOT NULL DEFAULT '',       -- the platform's rule for who may read it; equal rules, equal readers
     UNIQUE (platform, workspace, channel_id)
 );
 
@@ -253,4 +254,12 @@ CREATE TABLE thread_read (
     replies      bigint NOT NULL,                -- all of them, also those that are never stored, such as the bot's own
     latest_id    text NOT NULL,
     PRIMARY KEY (channel_pk, thread_id)
+);
+
+-- What an adapter remembers of its platform from run to run: which commands it has registered, when it connected.
+CREATE TABLE platform_note (
+    platform     text NOT NULL,
+    name         text NOT NULL,
+    value        text NOT NULL,
+    PRIMARY KEY (platform, name)
 );

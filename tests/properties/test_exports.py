@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from adapters import fields
 from adapters.archive.detect import open_export
 from adapters.archive.discord_json import DiscordExport
-from adapters.archive.discord_text import Names as DiscordNames
-from adapters.archive.discord_text import readable as discord_readable
 from adapters.archive.encoding import TextFile
 from adapters.archive.jsonl import JsonLinesExport
 from adapters.archive.scanner import BrokenJson, Scanner
 from adapters.archive.slack_zip import SlackExport
+from adapters.discord_text import Names as DiscordNames
+from adapters.discord_text import readable as discord_readable
 from adapters.slack.text import Names, message_text, readable
 from knowledge.errors import UnreadableSource
 from knowledge.messages import Channel, Deleted, Members, Person, Posted, Problem

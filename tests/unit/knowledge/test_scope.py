@@ -127,3 +127,30 @@ def test_knowing_less_for_sure_never_widens_the_scope(here, asker, is_stale, sta
     # Who reads the answer in a channel reads that channel, whoever asked.
     widest = scope(ALL, here, asker) | ({here.channel_pk} if here else set())
     assert scope(channels, here, aged(asker) if is_stale else asker) <= widest
+
+
+# ---- rules of who may read ----------------------------------------------------------------------------------------
+
+
+def ruled(fact, rule):
+    return replace(fact, readers=rule)
+
+
+def test_a_channel_hears_of_private_ones_with_the_same_readers():
+    channels = (GENERAL, ruled(BOARD, "staff"), ruled(HIRING, "staff"), ruled(facts(9, "cellar", "private"), "keepers"))
+    assert scope(channels, channels[1], given=False) == {1, 3, 4}
+    assert scope(channels, channels[3], given=False) == {1, 9}
+    assert scope(channels, channels[0], given=False) == {1}
+
+
+def test_the_same_rule_of_another_workspace_is_another_rule():
+    there = replace(ruled(HIRING, "staff"), ref=ChannelRef("slack", "other", "hiring"))
+    assert scope((ruled(BOARD, "staff"), there), BOARD, given=False) == {3}
+
+
+def test_who_is_known_to_read_here_reads_what_has_the_same_readers():
+    board, hiring = ruled(BOARD, "staff"), aged(ruled(HIRING, "staff"))
+    assert scope((board, hiring), board, member(3)) == {3, 4}
+    assert scope((board, hiring), board, member()) == set()
+    assert scope((aged(board), hiring), board, member(3)) == set()
+    assert scope((board, hiring), None, member(3)) == {3}

@@ -1,0 +1,164 @@
+"""A delivery from the inbox, handled: one small function per kind of thing that happened."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import discord
+import structlog
+
+from adapters import fields
+from adapters.dates import Dates
+from adapters.discord import seen
+from adapters.discord.asking import on_direct_message, on_mention, on_replied, say_which
+from adapters.discord.buttons import on_button
+from adapters.discord.guild import Guild
+from adapters.discord.learning import look_round, on_channel, on_member
+from adapters.discord.messages import MessageReader, snowflake
+from adapters.discord.ordering import on_command
+from adapters.safety import Unusable
+from bot.conversation import Delivery
+from knowledge.errors import SourceUnavailable
+from knowledge.messages import (
+    Change,
+    ChannelRef,
+    Deleted,
+    Gone,
+    Happening,
+    Hidden,
+    MessageRef,
+    Posted,
+    Reacted,
+    SourceMessage,
+    ThreadGone,
+)
+
+log = structlog.get_logger()
+
+
+async def handle(guild: Guild, delivery: Delivery) -> None:
+    """Does what a delivery wants. What it raises is tried again by the inbox."""
+    match delivery.kind:
+        case "command":
+            await on_command(guild, delivery.payload)
+        case "button":
+            await on_button(guild, delivery.payload)
+        case kind:
+            await _on_seen(guild, seen.read(kind, delivery.payload))
+
+
+async def handle_direct(guilds: Sequence[Guild], delivery: Delivery) -> None:
+    """What was said to the bot alone is about the guild that the two share; of several, the one named first."""
+    author = snowflake(fields.record(delivery.payload.get("author")), "id")
+    shared = [guild for guild in guilds if author and guild.has(author)]
+    if not shared:
+        log.info("event_of_strangers", adapter="discord")
+        return
+    if len(shared) > 1:
+        asked = fields.text(delivery.payload, "content").casefold()
+        named = [guild for guild in shared if guild.guild.name.casefold() in asked]
+        if len(named) != 1:
+            await say_which(shared, delivery.payload)
+            return
+        shared = named
+    await _on_seen(shared[0], seen.read(delivery.kind, delivery.payload))
+
+
+async def _on_seen(guild: Guild, happened: seen.Seen) -> None:
+    match happened:
+        case seen.Said(record) | seen.Edited(record):
+            await _on_said(guild, record, is_edit=isinstance(happened, seen.Edited))
+        case seen.Mentioned(record):
+            await on_mention(guild, record)
+        case seen.Replied(record):
+            await on_replied(guild, record)
+        case seen.DirectMessage(record):
+            await on_direct_message(guild, record)
+        case seen.Removed(ref):
+            await _on_removed(guild, [ref])
+        case seen.RemovedMany(refs):
+            await _on_removed(guild, refs)
+        case seen.Reaction() | seen.ReactionsCleared():
+            await _on_reaction(guild, happened)
+        case seen.Ignored(reason):
+            log.debug("event_ignored", step=reason)
+        case _:
+            await _on_place(guild, happened)
+
+
+async def _on_place(guild: Guild, happened: seen.Seen) -> None:
+    observe = guild.desk.upkeep.observe
+    match happened:
+        case seen.ChannelSeen(channel):
+            await on_channel(guild, channel.channel_id)
+        case seen.ChannelGone(channel):
+            await observe([Gone(channel)])
+        case seen.ThreadGone(channel, thread_id):
+            await observe(_gone(guild, channel, thread_id))
+        case seen.MemberChanged(user_id):
+            await on_member(guild, user_id)
+        case seen.RolesChanged():
+            await look_round(guild)
+        case seen.GuildGone():
+            for joined in await guild.desk.upkeep.joined("discord", guild.workspace):
+                await observe([Hidden(joined.ref)])
+
+
+async def _on_said(guild: Guild, record: Mapping[str, object], *, is_edit: bool) -> None:
+    reader = reader_of(guild)
+    try:
+        read = reader.read(dict(record), is_edit=is_edit)
+        if not isinstance(read, SourceMessage):
+            if not is_edit:
+                return
+            # Nothing of it is to be kept any more, not even what it said before.
+            read = reader.emptied(record)
+    except Unusable:
+        return
+    await guild.desk.upkeep.observe([Posted(read)])
+
+
+async def _on_removed(guild: Guild, refs: Sequence[MessageRef]) -> None:
+    await guild.desk.upkeep.observe([Deleted(ref) for ref in refs])
+    for ref in refs:
+        await guild.desk.answers.taken_away(ref.channel, ref.message_id)
+
+
+async def _on_reaction(guild: Guild, happened: seen.Reaction | seen.ReactionsCleared) -> None:
+    if isinstance(happened, seen.Reaction):
+        await guild.desk.upkeep.observe([Reacted(happened.ref, happened.emoji, happened.delta)])
+
+
+def _gone(guild: Guild, channel: ChannelRef, thread_id: str) -> list[Happening]:
+    """A private thread is a channel of its own; what began a post of a forum goes with the post."""
+    if channel.channel_id == thread_id:
+        return [Gone(channel)]
+    gone: list[Happening] = [ThreadGone(channel, thread_id)]
+    try:
+        parent = guild.guild.get_channel(int(channel.channel_id))
+    except (SourceUnavailable, ValueError):
+        parent = None
+    if isinstance(parent, discord.ForumChannel):
+        gone.append(Deleted(MessageRef(channel, thread_id)))
+    return gone
+
+
+def reader_of(guild: Guild) -> MessageReader:
+    """What makes messages of records, with the names as they are now."""
+    return MessageReader(guild.names, Dates(), str(guild.guild.me.id), frozenset(guild.role_ids))
+
+
+def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]], Sequence[Change]]:
+    """What records from history change. A message of a private thread's past belongs to that thread."""
+
+    def take(_: ChannelRef, records: Sequence[Mapping[str, object]]) -> list[Change]:
+        reader = reader_of(guild)
+        changes: list[Change] = []
+        for record in records:
+            try:
+                read = reader.read(dict(record))
+            except Unusable:
+                continue
+            if isinstance(read, SourceMessage):
+                changes.append(Posted(read))
+        return changes
+
+    return take

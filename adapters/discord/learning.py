@@ -1,0 +1,129 @@
+"""What happens in a guild, handed on: messages, edits, deletions, members, roles, channels."""
+
+from collections.abc import Sequence
+
+import discord
+import structlog
+
+from adapters.discord.calls import DiscordRefused
+from adapters.discord.guild import Guild, person_of
+from adapters.discord.notices import joined_notice
+from adapters.discord.permissions import (
+    Readable,
+    described,
+    is_private_thread,
+    is_readable_kind,
+    may_read,
+)
+from knowledge.errors import ChannelUnreadable, SourceUnavailable
+from knowledge.messages import Channel, Happening, Hidden, Joined, Left, Person, Visibility
+
+log = structlog.get_logger()
+
+PEOPLE_AT_ONCE = 1000
+
+
+async def look_round(guild: Guild) -> None:
+    """Takes in everybody and every channel as they are now, and ends those that the bot can no longer read.
+
+    Errors: `SourceUnavailable`, `KnowledgeUnavailable`.
+    """
+    known = guild.guild
+    if not known.chunked:
+        await known.chunk()
+    people: list[Happening] = [person_of(member) for member in known.members]
+    for start in range(0, len(people), PEOPLE_AT_ONCE):
+        await guild.desk.upkeep.observe(people[start : start + PEOPLE_AT_ONCE])
+    before = await guild.desk.upkeep.joined("discord", guild.workspace)
+    readable = [channel for channel in _channels(known) if may_read(channel, known.me)]
+    for channel in readable:
+        await enter(guild, channel)
+    open_ids = {str(channel.id) for channel in readable}
+    for one in before:
+        if one.ref.channel_id not in open_ids:
+            await _look_at(guild, one.ref.channel_id)
+    if not before and readable:
+        await _post_notice(guild)
+
+
+async def enter(guild: Guild, channel: Readable) -> None:
+    """A channel that the bot may read is learnt; who may read it is noted before anything of it can be found."""
+    said = described(channel)
+    await guild.desk.upkeep.join(said)
+    if said.visibility is not Visibility.PUBLIC:
+        await note_readers(guild, said)
+
+
+async def note_readers(guild: Guild, channel: Channel) -> None:
+    """Who may read a channel that is not for everybody. Where that is not known, nobody may."""
+    try:
+        await guild.desk.upkeep.observe([await guild.members(channel.ref)])
+    except ChannelUnreadable:
+        await guild.desk.upkeep.observe([Hidden(channel.ref)])
+
+
+async def on_channel(guild: Guild, channel_id: str) -> None:
+    """A channel was made or changed: its name, its overwrites, whether the bot may read it."""
+    await _look_at(guild, channel_id)
+
+
+async def on_roles(guild: Guild) -> None:
+    """A role was changed: any channel may have other readers now."""
+    await look_round(guild)
+
+
+async def on_member(guild: Guild, user_id: str) -> None:
+    """Somebody came, went, or has other roles: what they may read is another now."""
+    known = guild.guild
+    ref = guild.person(user_id)
+    member = known.get_member(int(user_id)) if user_id.isdecimal() else None
+    if member is None:
+        await guild.desk.upkeep.observe([Person(ref, user_id, active=False)])
+        return
+    if member == known.me:
+        await look_round(guild)
+        return
+    happened: list[Happening] = [person_of(member)]
+    for channel in _channels(known):
+        said = described(channel)
+        if said.visibility is Visibility.PUBLIC or not may_read(channel, known.me):
+            continue
+        if not may_read(channel, member):
+            happened.append(Left(said.ref, ref))
+        elif not is_private_thread(channel):
+            happened.append(Joined(said.ref, ref))
+    await guild.desk.upkeep.observe(happened)
+
+
+async def _post_notice(guild: Guild) -> None:
+    """Once, when the bot is new: where the guild wants such messages, else where most people will see it."""
+    known = guild.guild
+    places = [known.system_channel, *known.text_channels]
+    place = next((one for one in places if one is not None and one.permissions_for(known.me).send_messages), None)
+    if place is None:
+        log.warning("notice_not_posted", workspace=guild.workspace)
+        return
+    try:
+        await guild.calls.send(str(place.id), joined_notice(), nonce=f"notice-{guild.guild_id % 10**15}")
+    except (DiscordRefused, SourceUnavailable) as error:
+        log.warning("notice_not_posted", workspace=guild.workspace, error=type(error).__name__)
+
+
+async def _look_at(guild: Guild, channel_id: str) -> None:
+    try:
+        channel = await guild.find(channel_id)
+    except ChannelUnreadable:
+        await guild.desk.upkeep.observe([Hidden(guild.channel(channel_id))])
+        log.info("channel_hidden", channel_id=channel_id)
+        return
+    if isinstance(channel, discord.Thread) and not is_private_thread(channel):
+        return
+    if is_readable_kind(channel) or is_private_thread(channel):
+        await guild.desk.upkeep.observe([described(channel)])
+        await enter(guild, channel)
+
+
+def _channels(guild: discord.Guild) -> Sequence[Readable]:
+    """Every channel that messages are learnt from by itself."""
+    channels: list[Readable] = [one for one in guild.channels if is_readable_kind(one)]  # type: ignore[misc]
+    return [*channels, *(thread for thread in guild.threads if is_private_thread(thread))]

@@ -1,0 +1,155 @@
+"""Commands: questions and summaries go to the desk, orders to the clerk; whoever gave one hears what came of it."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from adapters import fields
+from adapters.commands import Ask, Help, Misunderstood, Summary
+from adapters.discord import notices, render
+from adapters.discord.guild import Guild
+from adapters.discord.messages import snowflake
+from adapters.discord.options import Here, link_in, read
+from adapters.discord.permissions import PLATFORM, is_private_thread
+from adapters.discord.places import Place
+from adapters.discord.posting import Posting
+from adapters.discord.telling import tell
+from bot.conversation import Request, Task
+from bot.errors import BotError
+from bot.orders import Order, Orderer
+from bot.requests import answer_id_of
+from knowledge.errors import ChannelUnreadable, KnowledgeError, KnowledgeUnavailable
+
+log = structlog.get_logger()
+
+PROGRESS_SECONDS = 3.0
+LONGEST_SECONDS = 24 * 3600.0
+SORRY = "I could not do that just now: something on my side is away. Please try again in a minute."
+
+
+async def on_command(guild: Guild, payload: Mapping[str, object]) -> None:
+    """One command, which Discord was told had come."""
+    user = snowflake(payload, "user_id")
+    here = await _here(guild, payload)
+    match read(payload.get("data"), here):
+        case Ask(text, public, about):
+            await guild.desk.answers.ask(_request(guild, payload, here, text, public=public, about=about))
+        case Summary() as wanted:
+            await _sum_up(guild, payload, here, wanted)
+        case Help():
+            await tell(guild, payload, notices.help_message(is_admin=await guild.is_admin(user)))
+        case Misunderstood(sentence):
+            await tell(guild, payload, render.error_message(sentence))
+        case order:
+            await _perform(guild, payload, order, Orderer(guild.person(user), await guild.is_admin(user)))
+
+
+async def _perform(guild: Guild, payload: Mapping[str, object], order: Order, by: Orderer) -> None:
+    try:
+        carried = await guild.desk.clerk.perform(order, by)
+    except BotError as error:
+        await tell(guild, payload, render.error_message(error.sentence))
+        return
+    except KnowledgeError as error:
+        log.warning("order_failed", error=type(error).__name__)
+        await tell(guild, payload, render.error_message(SORRY))
+        return
+    posting = await tell(guild, payload, render.notice(carried.lines))
+    if carried.job_id is not None and posting is not None:
+        guild.tasks.start(_show_progress(guild, posting, carried.lines, carried.job_id))
+
+
+async def _show_progress(guild: Guild, posting: Posting, lines: tuple[str, ...], job_id: int) -> None:
+    """Keeps what was told true: how far the job is, under what was said of it."""
+    shown = ""
+    deadline = asyncio.get_running_loop().time() + LONGEST_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            line, ended = await guild.desk.clerk.progress(job_id)
+            if line != shown:
+                await posting.show(render.notice([*lines, line]))
+                shown = line
+        except KnowledgeUnavailable:
+            ended = False
+        except (KnowledgeError, BotError) as error:
+            log.info("progress_not_shown", job_id=job_id, error=type(error).__name__)
+            return
+        if ended:
+            return
+        await asyncio.sleep(PROGRESS_SECONDS)
+
+
+async def _sum_up(guild: Guild, payload: Mapping[str, object], here: Here, wanted: Summary) -> None:
+    """A summary of another channel is for the asker alone: who reads along here may not read there."""
+    elsewhere = here.place is None or wanted.channel != here.place.channel
+    asked = _request(guild, payload, here, "", public=wanted.public and not elsewhere, task=Task.SUMMARY)
+    await guild.desk.answers.ask(
+        Request(
+            answer_id=asked.answer_id,
+            channel=asked.channel,
+            text="",
+            asker=asked.asker,
+            message_id=asked.message_id,
+            task=Task.SUMMARY,
+            private=asked.private,
+            since=wanted.since,
+            of_channel=wanted.channel,
+            of_thread=wanted.of_thread,
+            reply_to=asked.reply_to,
+        )
+    )
+
+
+def _request(
+    guild: Guild,
+    payload: Mapping[str, object],
+    here: Here,
+    text: str,
+    *,
+    public: bool,
+    about: str = "",
+    task: Task = Task.ANSWER,
+) -> Request:
+    stands_in, interaction_id = snowflake(payload, "channel_id"), snowflake(payload, "id")
+    channel = here.place.channel if here.place is not None else guild.channel(stands_in)
+    return Request(
+        answer_id=answer_id_of(PLATFORM, guild.workspace, stands_in, interaction_id, task),
+        channel=channel,
+        text=text,
+        asker=guild.person(snowflake(payload, "user_id")),
+        message_id=about or interaction_id,
+        thread_id=here.place.thread_id if here.place is not None else None,
+        task=task,
+        private=not public,
+        reply_to={
+            "token": fields.text(payload, "token"),
+            "opened_at": fields.text(payload, "opened_at"),
+            "stands_in": stands_in,
+            "asked_by": fields.text(payload, "user_name") if public else "",
+        },
+    )
+
+
+async def _here(guild: Guild, payload: Mapping[str, object]) -> Here:
+    found = link_in(payload.get("data"))
+    is_ours = found is not None and found.workspace == guild.workspace
+    return Here(
+        workspace=guild.workspace,
+        now=datetime.now(UTC),
+        place=await _place(guild, snowflake(payload, "channel_id")),
+        linked=await _place(guild, found.channel_id) if found is not None and is_ours else None,
+    )
+
+
+async def _place(guild: Guild, channel_id: str) -> Place | None:
+    """The channel that something stands in, and the thread of it."""
+    try:
+        found = await guild.find(channel_id)
+    except ChannelUnreadable:
+        return None
+    parent_id = getattr(found, "parent_id", None)
+    if parent_id is None or is_private_thread(found) or not hasattr(found, "owner_id"):
+        return Place(guild.channel(channel_id))
+    return Place(guild.channel(parent_id), channel_id)

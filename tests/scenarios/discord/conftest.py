@@ -1,0 +1,51 @@
+"""The whole bot on the fake Discord: real discord.py, real PostgreSQL and Redis; only Discord and the models are played."""
+
+from contextlib import asynccontextmanager
+
+import discord
+import pytest
+
+from bot.config import Settings
+from bot.memory import open_redis
+from tests.fakes.discord.fake import FakeDiscord
+from tests.fakes.models import first_source
+from tests.scenarios.slack.conftest import running
+
+
+@pytest.fixture
+async def server(monkeypatch):
+    """The fake. Where discord.py looks for Discord is put back afterwards."""
+    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
+    gateway = discord.gateway.DiscordWebSocket
+    monkeypatch.setattr(gateway, "DEFAULT_GATEWAY", gateway.DEFAULT_GATEWAY)
+    async with FakeDiscord() as opened:
+        yield opened
+    assert opened.violations == []
+
+
+@pytest.fixture(autouse=True)
+async def empty_memory(servers):
+    """Keys of messages begin anew with each database: what a test before remembered of them is not this one's."""
+    async with open_redis(servers[1]) as client:
+        await client.flushall()
+
+
+@pytest.fixture
+def bot(server, database_url, servers):
+    """Starts the bot on the fake Discord, and waits until it listens."""
+
+    @asynccontextmanager
+    async def start(script=first_source, *, parallel=4, delay_seconds=0.0, database=database_url, **more):
+        settings = Settings(
+            _env_file=None,
+            database={"url": database},
+            redis={"url": servers[1]},
+            answer={"decline_below": 0.3, "warn_below": 0.5},
+            discord={"token": server.token, "api_url": server.api_url, "gateway_url": server.gateway_url, **more},
+            model={"parallel": parallel},
+        )
+        async with running(settings, script, delay_seconds=delay_seconds) as (app, _):
+            await server.connected()
+            yield app
+
+    return start

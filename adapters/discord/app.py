@@ -35,6 +35,9 @@ NO_INTENT = (
     "switch on Server Members Intent and Message Content Intent."
 )
 REFUSED = "Discord does not accept the bot token THREADLORE_DISCORD__TOKEN: reset it in the Developer Portal, Bot."
+SHARDING = "The bot is in so many guilds that Discord wants several connections: set THREADLORE_DISCORD__SHARDS."
+ENDED = "Discord ends the connection for good (code {code})."
+BAD_TOKEN, NEEDS_SHARDS = 4004, 4011
 # Discord grants a thousand starts of a connection a day and then resets the token: some are left for real trouble.
 STARTS_KEPT = 50
 # So many starts within an hour are a crash that repeats: each further one waits, twice as long as the one before.
@@ -87,7 +90,7 @@ class DiscordAdapter:
             await self._client.close()
 
     async def run(self) -> None:
-        """Receives events until cancelled. Errors: `BadConfiguration` when Discord refuses token or intents."""
+        """Receives events until cancelled. Errors: `BadConfiguration` when Discord refuses token, intents or shards."""
         client, desk = self._parts()
         await self._wait_for_a_start(client, desk)
         try:
@@ -95,7 +98,8 @@ class DiscordAdapter:
         except discord.PrivilegedIntentsRequired as error:
             raise BadConfiguration(NO_INTENT) from error
         except discord.ConnectionClosed as error:
-            raise BadConfiguration(REFUSED) from error
+            sentences = {BAD_TOKEN: REFUSED, NEEDS_SHARDS: SHARDING}
+            raise BadConfiguration(sentences.get(error.code, ENDED.format(code=error.code))) from error
         finally:
             await stop(list(self._kept.values()))
             self._kept.clear()
@@ -160,7 +164,7 @@ class DiscordAdapter:
             catching_up.Workspace(PLATFORM, guild.workspace, name, desk.upkeep, look, guild.members), guild.gap
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(in_step.run(lambda: _is_heard(guild)))
+            group.create_task(in_step.run(lambda: _is_heard(guild, client)))
             group.create_task(in_step.sweep())
 
     async def _wait_for_a_start(self, client: discord.Client, desk: Desk) -> None:
@@ -189,8 +193,8 @@ class DiscordAdapter:
         return self._client, self._desk
 
 
-def _is_heard(guild: Guild) -> bool:
+def _is_heard(guild: Guild, client: Client | ShardedClient) -> bool:
     try:
-        return guild.guild is not None
+        return guild.guild.shard_id not in client.unheard
     except SourceUnavailable:
         return False

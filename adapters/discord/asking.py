@@ -131,6 +131,8 @@ async def _ask(guild: Guild, request: Request) -> None:
         return
     if request.by_bot and not await _bot_may_ask(guild, request):
         return
+    if config.replies == "private" and request.asker is not None:
+        request = replace(request, private=True)
     is_admin = request.asker is not None and await guild.is_admin(request.asker.person_id)
     await guild.desk.answers.ask(_small_talk(request, is_admin=is_admin))
 

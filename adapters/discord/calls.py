@@ -128,7 +128,7 @@ class Calls:
 
 
 def _body(message: Rendered) -> dict[str, Any]:
-    """Nobody is pinged, and links do not unfurl. The flag for that would hide embeds of our own: with these it is off."""
+    """Nobody is pinged and links do not unfurl. The flag for that would hide our own embeds: with these it is off."""
     return {
         "content": message.content,
         "embeds": message.embeds,

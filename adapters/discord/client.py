@@ -26,6 +26,8 @@ class Ears(discord.Client):
             **options,
         )
         self.heard_by = listeners
+        self.unheard: set[int] = set()
+        """The shards whose connection is broken: nothing is known of their guilds until it is open again."""
         self.tree = build_tree(self, listeners.on_command)
 
     async def setup_hook(self) -> None:
@@ -35,6 +37,7 @@ class Ears(discord.Client):
 
     async def on_ready(self) -> None:
         """A new session: what came before it is lost and must be read."""
+        self.unheard.clear()
         await self.heard_by.on_session(self)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
@@ -150,6 +153,26 @@ class Ears(discord.Client):
 class Client(Ears):
     """One connection for all guilds."""
 
+    async def on_disconnect(self) -> None:
+        """The connection broke."""
+        self.unheard.add(0)
+
+    async def on_resumed(self) -> None:
+        """It is open again, and nothing was lost."""
+        self.unheard.discard(0)
+
 
 class ShardedClient(Ears, discord.AutoShardedClient):
     """Several connections, which share the guilds."""
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """A connection broke."""
+        self.unheard.add(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """It is open again, and nothing was lost."""
+        self.unheard.discard(shard_id)
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """It is open again with a new session; that its guilds are there is told of each."""
+        self.unheard.discard(shard_id)

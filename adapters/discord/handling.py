@@ -1,6 +1,7 @@
 """A delivery from the inbox, handled: one small function per kind of thing that happened."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import discord
 import structlog
@@ -9,12 +10,14 @@ from adapters import fields
 from adapters.dates import Dates
 from adapters.discord import seen
 from adapters.discord.asking import on_direct_message, on_mention, on_replied, say_which
-from adapters.discord.buttons import on_button
+from adapters.discord.buttons import on_button, pressed_in
 from adapters.discord.guild import Guild
+from adapters.discord.history import message, moment
 from adapters.discord.learning import look_round, on_channel, on_member
 from adapters.discord.messages import MessageReader, snowflake
 from adapters.discord.ordering import on_command
-from adapters.safety import Unusable
+from adapters.discord.text import is_by_app
+from adapters.safety import LeftOut, Unusable
 from bot.conversation import Delivery
 from knowledge.errors import SourceUnavailable
 from knowledge.messages import (
@@ -33,6 +36,9 @@ from knowledge.messages import (
 
 log = structlog.get_logger()
 
+# A question that is found later than this is old news.
+MISSED = timedelta(minutes=10)
+
 
 async def handle(guild: Guild, delivery: Delivery) -> None:
     """Does what a delivery wants. What it raises is tried again by the inbox."""
@@ -47,6 +53,10 @@ async def handle(guild: Guild, delivery: Delivery) -> None:
 
 async def handle_direct(guilds: Sequence[Guild], delivery: Delivery) -> None:
     """What was said to the bot alone is about the guild that the two share; of several, the one named first."""
+    if delivery.kind == "button":
+        if guilds:
+            await handle(await pressed_in(guilds, delivery.payload), delivery)
+        return
     author = snowflake(fields.record(delivery.payload.get("author")), "id")
     shared = [guild for guild in guilds if author and guild.has(author)]
     if not shared:
@@ -107,7 +117,7 @@ async def _on_said(guild: Guild, record: Mapping[str, object], *, is_edit: bool)
     try:
         read = reader.read(dict(record), is_edit=is_edit)
         if not isinstance(read, SourceMessage):
-            if not is_edit:
+            if not is_edit or is_by_app(record):
                 return
             # Nothing of it is to be kept any more, not even what it said before.
             read = reader.emptied(record)
@@ -125,6 +135,11 @@ async def _on_removed(guild: Guild, refs: Sequence[MessageRef]) -> None:
 async def _on_reaction(guild: Guild, happened: seen.Reaction | seen.ReactionsCleared) -> None:
     if isinstance(happened, seen.Reaction):
         await guild.desk.upkeep.observe([Reacted(happened.ref, happened.emoji, happened.delta)])
+        return
+    # Which are left is not told: the message is read again.
+    record = await message(guild, happened.stands_in, happened.ref.message_id)
+    if record is not None:
+        await _on_said(guild, record, is_edit=False)
 
 
 def _gone(guild: Guild, channel: ChannelRef, thread_id: str) -> list[Happening]:
@@ -146,10 +161,10 @@ def reader_of(guild: Guild) -> MessageReader:
     return MessageReader(guild.names, Dates(), str(guild.guild.me.id), frozenset(guild.role_ids))
 
 
-def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]], Sequence[Change]]:
+def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]], Awaitable[Sequence[Change]]]:
     """What records from history change. A message of a private thread's past belongs to that thread."""
 
-    def take(_: ChannelRef, records: Sequence[Mapping[str, object]]) -> list[Change]:
+    async def take(_: ChannelRef, records: Sequence[Mapping[str, object]]) -> list[Change]:
         reader = reader_of(guild)
         changes: list[Change] = []
         for record in records:
@@ -159,6 +174,16 @@ def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]]
                 continue
             if isinstance(read, SourceMessage):
                 changes.append(Posted(read))
+            elif read is LeftOut.QUESTION:
+                await _keep_missed(guild, record)
         return changes
 
     return take
+
+
+async def _keep_missed(guild: Guild, record: Mapping[str, object]) -> None:
+    """A question of a short while ago is taken in as if it came now; one that is known is not kept again."""
+    message_id = snowflake(record, "id")
+    kind = seen.kind_of(record, guild.bot_id, guild.role_ids)
+    if kind is not None and datetime.now(UTC) - moment(message_id) < MISSED:
+        await guild.desk.inbox.accept(Delivery("discord", guild.workspace, f"m:{message_id}", kind, record))

@@ -3,7 +3,7 @@
 discord.py waits for Discord's rate limits by itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import discord
@@ -22,7 +22,7 @@ A_MOMENT = timedelta(milliseconds=1)
 MESSAGES, ACTIVE, ARCHIVED = "m", "t", "a"
 """What a cursor begins with: where in the messages, at the active threads, where in the archived ones."""
 
-Taken = Callable[[ChannelRef, Sequence[Mapping[str, object]]], Sequence[Change]]
+Taken = Callable[[ChannelRef, Sequence[Mapping[str, object]]], Awaitable[Sequence[Change]]]
 """What records of messages change."""
 
 
@@ -60,7 +60,7 @@ class History:
         lower = moment(cursor) + A_MOMENT if cursor else moment(thread_id)
         upper = asked_at - UNSETTLED if is_last else messages[-1].created_at
         return Page(
-            changes=tuple(self._take(channel, [record_of(message) for message in messages])),
+            changes=tuple(await self._take(channel, [record_of(message) for message in messages])),
             cursor=None if is_last else str(messages[-1].id),
             covers=(lower, upper) if lower <= upper else None,
         )
@@ -74,7 +74,7 @@ class History:
         lower = (since or datetime.fromtimestamp(0, UTC)) if is_last else wanted[-1].created_at
         following = ACTIVE if isinstance(found, discord.TextChannel) else None
         return Page(
-            changes=tuple(self._take(channel, [record_of(message) for message in wanted])),
+            changes=tuple(await self._take(channel, [record_of(message) for message in wanted])),
             cursor=following if is_last else f"{MESSAGES} {wanted[-1].id}",
             covers=(lower, upper) if lower <= upper else None,
             threads=tuple(thread for one in wanted if (thread := _begun_by(one))),
@@ -118,6 +118,16 @@ async def recent(guild: Guild, channel_id: str, before: str, limit: int) -> list
     with translated():
         messages = [one async for one in found.history(limit=limit, before=discord.Object(int(before)))]  # type: ignore[union-attr]
     return [record_of(message) for message in reversed(messages)]
+
+
+async def message(guild: Guild, channel_id: str, message_id: str) -> dict[str, object] | None:
+    """The record of one message as it is now; None where it is gone. Errors: `SourceUnavailable`."""
+    try:
+        found = await guild.find(channel_id)
+        with translated():
+            return record_of(await found.fetch_message(int(message_id)))  # type: ignore[union-attr]
+    except ChannelUnreadable:
+        return None
 
 
 def _begun_by(message: discord.Message) -> Thread | None:

@@ -15,12 +15,12 @@ import structlog
 from aiohttp import ClientError
 
 from adapters import fields
-from adapters.commands import Ask, Help, Summary, Typed
+from adapters.commands import Ask, Summary, Typed
 from adapters.discord.calls import DiscordRefused
 from adapters.discord.commands import Translator, Tree, tree_hash
 from adapters.discord.components import action_of, reason_modal
 from adapters.discord.guild import Guild
-from adapters.discord.messages import emoji_name, place_of, record_of
+from adapters.discord.messages import channel_ref, emoji_name, place_of, record_of
 from adapters.discord.permissions import PLATFORM
 from adapters.discord.render import error_message
 from adapters.discord.seen import Kind, kind_of
@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 DIRECT = "@me"
 """The workspace of what is said to the bot alone, until it is known which guild it is about."""
+# Of the three seconds in which Discord wants to hear something.
+CONFIG_SECONDS = 1.0
 SORRY = "I could not take that just now: something on my side is away. Please try again in a minute."
 
 
@@ -84,7 +86,8 @@ class Listeners:
     async def on_edited(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Only what a person edited: previews of links and counts of replies say nothing new."""
         message = payload.message
-        if message.edited_at is None or message.guild is None:
+        is_ours = message.author == self._known_client().user
+        if message.edited_at is None or message.guild is None or is_ours:
             return
         when = message.edited_at.timestamp()
         await self._keep(Kind.EDIT, message.guild.id, record_of(message), f"e:{message.id}:{when}")
@@ -149,11 +152,11 @@ class Listeners:
         await self._keep(Kind.ROLES, guild_id, {"guild_id": str(guild_id)})
 
     async def on_command(self, interaction: Interaction, order: Typed) -> None:
-        """A command: Discord is told within three seconds that it came; what it wants is done from the inbox."""
-        private = not (isinstance(order, Ask | Summary) and order.public)
-        if isinstance(order, Help):
-            private = True
-        await self._open(interaction, "command", ephemeral=private)
+        """A command: Discord is told within three seconds that it came; what it wants is done from the inbox.
+
+        Who will see the answer is fixed at this moment, so it is decided here and kept with the command.
+        """
+        await self._open(interaction, "command", ephemeral=not await self._is_public(interaction, order))
 
     async def on_pressed(self, interaction: discord.Interaction[Any]) -> None:
         """A button or a dialog of ours. The dialog that asks why must be the first thing that Discord hears."""
@@ -166,18 +169,35 @@ class Listeners:
             return
         await self._open(interaction, "button", ephemeral=True)
 
+    async def _is_public(self, interaction: Interaction, order: Typed) -> bool:
+        """Whether everybody here will see the answer: if it is wanted, and the channel is known to allow it.
+
+        A summary of another channel is for the asker alone: who reads along here may not read there.
+        """
+        if not isinstance(order, Ask | Summary) or not order.public or interaction.guild_id is None:
+            return False
+        here = channel_ref(place_of(interaction.channel_id or 0, interaction.guild_id, interaction.channel))
+        if isinstance(order, Summary) and order.channel != here:
+            return False
+        try:
+            async with asyncio.timeout(CONFIG_SECONDS):
+                config = await self._desk.upkeep.config(here)
+        except (KnowledgeUnavailable, TimeoutError):
+            return False
+        return config.is_on and config.replies == "public"
+
     async def _open(self, interaction: discord.Interaction[Any], kind: str, *, ephemeral: bool) -> None:
         """Keeps an interaction and tells Discord so, both at once: neither has time to wait for the other."""
         kept, _ = await asyncio.gather(
-            self._accept(interaction, kind), _respond(interaction, deferred(ephemeral=ephemeral))
+            self._accept(interaction, kind, ephemeral=ephemeral), _respond(interaction, deferred(ephemeral=ephemeral))
         )
         if not kept and interaction.guild_id is not None:
             calls = self._guild_of(interaction.guild_id).calls
             with suppress(DiscordRefused, SourceUnavailable):
                 await calls.edit_original(interaction.token, error_message(SORRY))
 
-    async def _accept(self, interaction: discord.Interaction[Any], kind: str) -> bool:
-        payload = interaction_record(interaction)
+    async def _accept(self, interaction: discord.Interaction[Any], kind: str, *, ephemeral: bool = True) -> bool:
+        payload = interaction_record(interaction) | {"ephemeral": ephemeral}
         return await self._keep(kind, interaction.guild_id, payload, f"i:{interaction.id}")
 
     async def _keep(
@@ -236,11 +256,12 @@ def deferred(*, ephemeral: bool) -> dict[str, object]:
 
 async def _respond(interaction: discord.Interaction[Any], body: Mapping[str, object]) -> None:
     """Within three seconds, or Discord forgets the interaction; then the answer goes where it can."""
+    # discord.py sends calls of one bucket one after another. Under these two names each interaction has its own.
     route = discord.http.Route(
         "POST",
-        "/interactions/{interaction_id}/{interaction_token}/callback",
-        interaction_id=interaction.id,
-        interaction_token=interaction.token,
+        "/interactions/{webhook_id}/{webhook_token}/callback",
+        webhook_id=interaction.id,
+        webhook_token=interaction.token,
     )
     try:
         await interaction.client.http.request(route, json=dict(body))

@@ -34,8 +34,8 @@ async def on_command(guild: Guild, payload: Mapping[str, object]) -> None:
     user = snowflake(payload, "user_id")
     here = await _here(guild, payload)
     match read(payload.get("data"), here):
-        case Ask(text, public, about):
-            await guild.desk.answers.ask(_request(guild, payload, here, text, public=public, about=about))
+        case Ask(text=text, about=about):
+            await guild.desk.answers.ask(_request(guild, payload, here, text, about=about))
         case Summary() as wanted:
             await _sum_up(guild, payload, here, wanted)
         case Help():
@@ -82,9 +82,7 @@ async def _show_progress(guild: Guild, posting: Posting, lines: tuple[str, ...],
 
 
 async def _sum_up(guild: Guild, payload: Mapping[str, object], here: Here, wanted: Summary) -> None:
-    """A summary of another channel is for the asker alone: who reads along here may not read there."""
-    elsewhere = here.place is None or wanted.channel != here.place.channel
-    asked = _request(guild, payload, here, "", public=wanted.public and not elsewhere, task=Task.SUMMARY)
+    asked = _request(guild, payload, here, "", task=Task.SUMMARY)
     await guild.desk.answers.ask(
         Request(
             answer_id=asked.answer_id,
@@ -108,11 +106,12 @@ def _request(
     here: Here,
     text: str,
     *,
-    public: bool,
     about: str = "",
     task: Task = Task.ANSWER,
 ) -> Request:
+    """Who sees the answer was fixed when Discord was told that the command came."""
     stands_in, interaction_id = snowflake(payload, "channel_id"), snowflake(payload, "id")
+    public = payload.get("ephemeral") is False
     channel = here.place.channel if here.place is not None else guild.channel(stands_in)
     return Request(
         answer_id=answer_id_of(PLATFORM, guild.workspace, stands_in, interaction_id, task),

@@ -26,7 +26,7 @@ class DiscordPlatform:
         """In the place that an interaction holds open, or in reply to the message that asked."""
         guild = self._of(request)
         is_held = bool(request.reply_to.get("token"))
-        place = held_place(guild, request) if is_held else self._message_place(guild, request)
+        place = held_place(guild, request) if is_held else await self._message_place(guild, request)
         posting = Posting(place, places)
         if resumed and not places:
             await posting.take_over()
@@ -57,7 +57,12 @@ class DiscordPlatform:
                     if not error.is_gone:
                         raise
 
-    def _message_place(self, guild: Guild, request: Request) -> ChannelPlace:
+    async def _message_place(self, guild: Guild, request: Request) -> ChannelPlace:
+        """Where a message asked. What is for the asker alone goes into the conversation with them."""
+        if request.private and not request.direct and request.asker is not None:
+            with lost():
+                channel_id = await guild.calls.direct_channel(request.asker.person_id)
+            return ChannelPlace(guild.calls, request, channel_id, guild.bot_id, "")
         channel_id = request.reply_to.get("stands_in") or request.channel.channel_id
         return ChannelPlace(guild.calls, request, channel_id, guild.bot_id, request.reply_to.get("message_id", ""))
 

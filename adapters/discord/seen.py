@@ -104,9 +104,10 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class ReactionsCleared:
-    """All reactions to a message are gone, or those with one emoji."""
+    """All reactions to a message are gone, or those with one emoji. `stands_in`: the channel or thread it is in."""
 
     ref: MessageRef
+    stands_in: str
     emoji: str = ""
 
 
@@ -216,6 +217,10 @@ def _reaction(payload: Record, delta: int) -> Seen:
     return reaction if emoji else Ignored("malformed")
 
 
+def _cleared(payload: Record) -> Seen:
+    return ReactionsCleared(ref_of(payload), snowflake(payload, "channel_id"), _emoji(payload))
+
+
 def _emoji(payload: Record) -> str:
     return emoji_name(fields.name(payload, "emoji"))
 
@@ -234,7 +239,7 @@ _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Record], Seen]]] = {
     Kind.BULK_DELETE: (("channel_id",), _removed_many),
     Kind.REACTION_ADD: ((*_ANY_MESSAGE, "user_id"), partial(_reaction, delta=1)),
     Kind.REACTION_REMOVE: ((*_ANY_MESSAGE, "user_id"), partial(_reaction, delta=-1)),
-    Kind.REACTION_CLEAR: (_ANY_MESSAGE, lambda one: ReactionsCleared(ref_of(one), _emoji(one))),
+    Kind.REACTION_CLEAR: (_ANY_MESSAGE, _cleared),
     Kind.CHANNEL: (_A_CHANNEL, lambda one: ChannelSeen(channel_ref(one))),
     Kind.CHANNEL_DELETE: (_A_CHANNEL, lambda one: ChannelGone(channel_ref(one))),
     Kind.THREAD_DELETE: (_A_CHANNEL, lambda one: ThreadGone(channel_ref(one), snowflake(one, "channel_id"))),

@@ -19,7 +19,8 @@ SWEEP_SECONDS = 6 * 3600.0
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
 # Events on their way while a socket opened, and clocks that differ a little.
 OVERLAP = timedelta(minutes=2)
-# After a real absence, edits and deletions of older messages are looked for too; beyond this, once a day.
+# After a real absence, or wherever nothing is sent twice, edits and deletions of older messages are looked for too;
+# beyond this, once a day.
 ABSENCE = timedelta(minutes=2)
 LOOK_BACK = timedelta(days=30)
 COMPARED_AFTER = timedelta(days=1)
@@ -31,6 +32,7 @@ class Workspace:
 
     `look_round` takes in anew who and what there is; `members` asks who is in a channel now.
     Errors: both raise `KnowledgeError`.
+    `resends`: what was not acknowledged is sent again, so that a short gap loses no edit or deletion.
     """
 
     platform: str
@@ -39,6 +41,7 @@ class Workspace:
     upkeep: Upkeep
     look_round: Callable[[], Awaitable[None]]
     members: Callable[[ChannelRef], Awaitable[Members]]
+    resends: bool = True
 
 
 class CatchingUp:
@@ -85,7 +88,7 @@ class CatchingUp:
             return
         now = datetime.now(UTC)
         since: datetime | None = until - OVERLAP
-        if now - until >= ABSENCE:
+        if now - until >= ABSENCE or not self._kept.resends:
             since = None if await self._is_comparison_due() else min(until - OVERLAP, now - LOOK_BACK)
         count = await self._kept.upkeep.reconcile(*self._ref, since)
         log.info("catching_up", adapter=self._kept.platform, channels=count)

@@ -227,7 +227,6 @@ class EditPace:
 
     interval_seconds: float = 1.0
     least_characters: int = 16
-    longest_seconds: float = 30.0
     _shown: str = field(default="", init=False)
     _not_before: float = field(default=-inf, init=False)
 
@@ -242,8 +241,3 @@ class EditPace:
         """This text has been shown."""
         self._shown = text
         self._not_before = max(self._not_before, now + self.interval_seconds)
-
-    def slow_down(self, retry_after: float, now: float) -> None:
-        """The platform asks for patience: nothing for so many seconds, and half as many edits from then on."""
-        self.interval_seconds = min(self.interval_seconds * 2, self.longest_seconds)
-        self._not_before = max(self._not_before, now + max(retry_after, self.interval_seconds))

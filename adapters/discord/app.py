@@ -24,6 +24,7 @@ from adapters.tasks import stop
 from bot.conversation import Delivery
 from bot.desk import Desk
 from bot.errors import BadConfiguration
+from bot.ports import ReplyLost
 from knowledge.errors import KnowledgeError, SourceUnavailable
 from knowledge.messages import Channel, ChannelRef, Members, Person, PersonRef
 from knowledge.ports import Page
@@ -43,6 +44,8 @@ STARTS_KEPT = 50
 # So many starts within an hour are a crash that repeats: each further one waits, twice as long as the one before.
 FREE_STARTS = 5
 LONGEST_WAIT_SECONDS = 900.0
+# A question that was left unfinished is taken up before the connection stands.
+CONNECTING_SECONDS = 60.0
 
 
 class DiscordAdapter:
@@ -60,7 +63,7 @@ class DiscordAdapter:
         self._kept: dict[str, asyncio.Task[None]] = {}
         self._client: Client | ShardedClient | None = None
         self._desk: Desk | None = None
-        self.platform = DiscordPlatform(self._guilds)
+        self.platform = DiscordPlatform(self._reached)
 
     @property
     def routes(self) -> Sequence[web.RouteDef]:
@@ -151,6 +154,18 @@ class DiscordAdapter:
             self._kept[key] = asyncio.create_task(self._keep(guild))
         return self._guilds[key]
 
+    async def _reached(self, workspace: str) -> Guild:
+        """A guild, as soon as Discord is connected. Errors: `ReplyLost` where the bot is not, `SourceUnavailable`."""
+        client, _ = self._parts()
+        try:
+            async with asyncio.timeout(CONNECTING_SECONDS):
+                await client.wait_until_ready()
+        except TimeoutError as error:
+            raise SourceUnavailable(AWAY) from error
+        if workspace not in self._guilds and client.get_guild(int(workspace)) is None:
+            raise ReplyLost
+        return self._guild(int(workspace))
+
     async def _keep(self, guild: Guild) -> None:
         """Catches up after each connection, for as long as the bot runs."""
         client, desk = self._parts()
@@ -160,9 +175,8 @@ class DiscordAdapter:
 
         known = client.get_guild(guild.guild_id)
         name = known.name if known is not None else guild.workspace
-        in_step = catching_up.CatchingUp(
-            catching_up.Workspace(PLATFORM, guild.workspace, name, desk.upkeep, look, guild.members), guild.gap
-        )
+        kept = catching_up.Workspace(PLATFORM, guild.workspace, name, desk.upkeep, look, guild.members, resends=False)
+        in_step = catching_up.CatchingUp(kept, guild.gap)
         async with asyncio.TaskGroup() as group:
             group.create_task(in_step.run(lambda: _is_heard(guild, client)))
             group.create_task(in_step.sweep())

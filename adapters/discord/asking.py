@@ -18,6 +18,7 @@ from adapters.discord.text import is_by_app
 from adapters.discord_text import readable
 from adapters.safety import Unusable
 from adapters.small_talk import THANKS, is_call_for_help, is_thanks
+from bot.answer_records import Posted
 from bot.conversation import Question, Request, Task
 from bot.requests import answer_id_of, conversation_of
 from knowledge.errors import KnowledgeError
@@ -38,8 +39,12 @@ Record = Mapping[str, object]
 
 
 async def on_mention(guild: Guild, record: Record) -> None:
-    """Somebody names the bot."""
-    await _ask(guild, request_of(guild, record))
+    """Somebody names the bot, perhaps to go on after an answer of ours."""
+    request = request_of(guild, record)
+    before = await _answered_before(guild, request, record)
+    if before is not None and not request.by_bot:
+        request = replace(request, thread_id=before.request.thread_id)
+    await _ask(guild, request)
 
 
 async def on_replied(guild: Guild, record: Record) -> None:
@@ -50,10 +55,16 @@ async def on_replied(guild: Guild, record: Record) -> None:
         return
     request = request_of(guild, record)
     config = await guild.desk.upkeep.config(request.channel)
-    before = await guild.desk.answers.at(request.channel, fields.text(record, "reply_to"))
+    before = await _answered_before(guild, request, record)
     if before is None or config.threads != "follow":
         return
     await _ask(guild, replace(request, thread_id=before.request.thread_id or request.thread_id))
+
+
+async def _answered_before(guild: Guild, request: Request, record: Record) -> Posted | None:
+    """The answer of ours that a message replies to."""
+    reply_to = fields.text(record, "reply_to")
+    return await guild.desk.answers.at(request.channel, reply_to) if reply_to else None
 
 
 async def on_direct_message(guild: Guild, record: Record) -> None:
@@ -90,15 +101,16 @@ def request_of(guild: Guild, record: Record) -> Request:
     """What a message asks, where it was asked. It is answered in reply to that message."""
     author = fields.record(record.get("author"))
     channel, message_id = channel_ref(record), snowflake(record, "id")
-    stands_in = snowflake(record, "channel_id")
+    stands_in, is_bot = snowflake(record, "channel_id"), is_by_app(record)
     return Request(
         answer_id=answer_id_of(PLATFORM, guild.workspace, stands_in, message_id, Task.ANSWER),
         channel=channel,
         text=question_text(fields.text(record, "content"), str(guild.guild.me.id), guild.role_ids),
         asker=None if fields.flag(author, "webhook") else guild.person(snowflake(author, "id")),
         message_id=message_id,
-        thread_id=thread_of(record) or message_id,
-        by_bot=is_by_app(record),
+        # What bots ask in a channel is one talk: nothing else would ever end it.
+        thread_id=thread_of(record) or (stands_in if is_bot else message_id),
+        by_bot=is_bot,
         reply_to={"message_id": message_id, "stands_in": stands_in},
     )
 

@@ -93,21 +93,6 @@ async def tree_hash(tree: Tree, translator: app_commands.Translator) -> str:
     return hashlib.sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
 
 
-def help_lines(locale: str = "", *, is_admin: bool) -> list[str]:
-    """A line for each command this person may use, in the language of a client such as "zh-CN", in Markdown."""
-    names = [*FOR_EVERYBODY, *(f"lore {name}" for name in FOR_ADMINS if is_admin)]
-    lines = [f"`/{' '.join(_in(word, locale) for word in name.split())}`: {_does(name, locale)}" for name in names]
-    return [*lines, f"*{_in(ASK_ABOUT, locale)}*: {_does(ASK_ABOUT, locale)}"]
-
-
-def _does(name: str, locale: str) -> str:
-    return _in(DESCRIPTIONS[name].english, locale)
-
-
-def _in(english: str, locale: str) -> str:
-    return translated(english, locale) or english
-
-
 def _command(
     name: str, signature: Signature, handler: Handler, group: app_commands.Group | None = None
 ) -> app_commands.Command[Any, ..., Any]:

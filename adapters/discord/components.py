@@ -49,11 +49,6 @@ def answer_buttons(answer: Answer, answer_id: str, *, private: bool) -> list[Com
     return [_row([*buttons, _button(DELETE, "Delete", answer_id, style=RED)])]
 
 
-def private_button(answer_id: str) -> Component:
-    """The way to what only one person may see, in a row of its own."""
-    return _row([_private_button(answer_id)])
-
-
 def reason_modal(answer_id: str) -> Component:
     """The dialog that asks why an answer was not helpful. `reason_in` reads what was entered."""
     options = [{"label": label, "value": value} for value, label in REASONS.items()]

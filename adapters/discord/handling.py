@@ -11,6 +11,7 @@ from adapters.dates import Dates
 from adapters.discord import seen
 from adapters.discord.asking import on_direct_message, on_mention, on_replied, say_which
 from adapters.discord.buttons import on_button, pressed_in
+from adapters.discord.files import with_files
 from adapters.discord.guild import Guild
 from adapters.discord.history import message, moment
 from adapters.discord.learning import look_round, on_channel, on_member
@@ -36,6 +37,8 @@ from knowledge.messages import (
 
 log = structlog.get_logger()
 
+# A reaction to a younger message than this, which is not known, waits for it.
+ARRIVES_WITHIN = timedelta(seconds=20)
 # A question that is found later than this is old news.
 MISSED = timedelta(minutes=10)
 
@@ -47,6 +50,8 @@ async def handle(guild: Guild, delivery: Delivery) -> None:
             await on_command(guild, delivery.payload)
         case "button":
             await on_button(guild, delivery.payload)
+        case "files":
+            await _on_files(guild, delivery.payload)
         case kind:
             await _on_seen(guild, seen.read(kind, delivery.payload))
 
@@ -124,6 +129,23 @@ async def _on_said(guild: Guild, record: Mapping[str, object], *, is_edit: bool)
     except Unusable:
         return
     await guild.desk.upkeep.observe([Posted(read)])
+    if guild.options.read_files:
+        await _add_files(guild, read, record)
+
+
+async def _on_files(guild: Guild, record: Mapping[str, object]) -> None:
+    """The files of a message of the past, which the reading left for later."""
+    try:
+        read = reader_of(guild).read(dict(record))
+    except Unusable:
+        return
+    if isinstance(read, SourceMessage):
+        await _add_files(guild, read, record)
+
+
+async def _add_files(guild: Guild, said: SourceMessage, record: Mapping[str, object]) -> None:
+    if record.get("attachments") and (fuller := await with_files(guild, said, record)):
+        await guild.desk.upkeep.observe([Posted(fuller)])
 
 
 async def _on_removed(guild: Guild, refs: Sequence[MessageRef]) -> None:
@@ -134,6 +156,10 @@ async def _on_removed(guild: Guild, refs: Sequence[MessageRef]) -> None:
 
 async def _on_reaction(guild: Guild, happened: seen.Reaction | seen.ReactionsCleared) -> None:
     if isinstance(happened, seen.Reaction):
+        # Events are handled side by side: a new message may still be on its way.
+        is_new = datetime.now(UTC) - moment(happened.ref.message_id) < ARRIVES_WITHIN
+        if is_new and not await guild.desk.upkeep.knows(happened.ref):
+            raise SourceUnavailable("The message of this reaction has not arrived yet.")
         await guild.desk.upkeep.observe([Reacted(happened.ref, happened.emoji, happened.delta)])
         return
     # Which are left is not told: the message is read again.
@@ -174,11 +200,19 @@ def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]]
                 continue
             if isinstance(read, SourceMessage):
                 changes.append(Posted(read))
+                if guild.options.read_files and record.get("attachments"):
+                    await _keep_files(guild, record)
             elif read is LeftOut.QUESTION:
                 await _keep_missed(guild, record)
         return changes
 
     return take
+
+
+async def _keep_files(guild: Guild, record: Mapping[str, object]) -> None:
+    """Files take long: the reading goes on meanwhile."""
+    delivery_id = f"files:{snowflake(record, 'id')}"
+    await guild.desk.inbox.accept(Delivery("discord", guild.workspace, delivery_id, "files", record))
 
 
 async def _keep_missed(guild: Guild, record: Mapping[str, object]) -> None:

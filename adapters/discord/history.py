@@ -16,8 +16,9 @@ from knowledge.messages import Change, ChannelRef
 from knowledge.ports import Page, Thread
 
 LIMIT = 100
-# What was posted within the last minute may have come while the page was on its way.
-UNSETTLED = timedelta(seconds=60)
+# What was posted a moment ago may not be on a page yet, though the gateway told of it. Between two sessions discord.py
+# waits as long, so that what was deleted meanwhile is older than this.
+UNSETTLED = timedelta(seconds=5)
 A_MOMENT = timedelta(milliseconds=1)
 MESSAGES, ACTIVE, ARCHIVED = "m", "t", "a"
 """What a cursor begins with: where in the messages, at the active threads, where in the archived ones."""

@@ -39,7 +39,7 @@ async def on_command(guild: Guild, payload: Mapping[str, object]) -> None:
         case Summary() as wanted:
             await _sum_up(guild, payload, here, wanted)
         case Help():
-            await tell(guild, payload, notices.help_message(is_admin=await guild.is_admin(user)))
+            await tell(guild, payload, notices.help_message(fields.text(payload, "locale"), is_admin=await guild.is_admin(user)))
         case Misunderstood(sentence):
             await tell(guild, payload, render.error_message(sentence))
         case order:

@@ -1,6 +1,6 @@
 """Discord as the answering side sees it: where a reply goes, and what its question is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from adapters.discord import render
 from adapters.discord.asking import question_of
@@ -11,20 +11,23 @@ from adapters.discord.posting import ChannelPlace, Posting, lost
 from adapters.discord.replies import EditedReply
 from adapters.discord.telling import held_place
 from bot.conversation import Question, Request
-from bot.ports import Reply, ReplyLost
+from bot.ports import Reply
 
 
 class DiscordPlatform:
-    """All guilds as one platform. Errors: `ReplyLost` for a guild that the bot is no longer in."""
+    """All guilds as one platform; `reached` gives one by its id.
+
+    Errors: `ReplyLost` for a guild that the bot is no longer in, `SourceUnavailable` while Discord is away.
+    """
 
     name = PLATFORM
 
-    def __init__(self, guilds: Mapping[str, Guild]) -> None:
-        self._guilds = guilds
+    def __init__(self, reached: Callable[[str], Awaitable[Guild]]) -> None:
+        self._reached = reached
 
     async def reply_to(self, request: Request, places: Sequence[str], *, resumed: bool) -> Reply:
         """In the place that an interaction holds open, or in reply to the message that asked."""
-        guild = self._of(request)
+        guild = await self._of(request)
         is_held = bool(request.reply_to.get("token"))
         place = held_place(guild, request) if is_held else await self._message_place(guild, request)
         posting = Posting(place, places)
@@ -35,14 +38,14 @@ class DiscordPlatform:
 
     async def question(self, request: Request) -> Question:
         """The request as a question."""
-        return await question_of(self._of(request), request)
+        return await question_of(await self._of(request), request)
 
     async def offer_privately(self, request: Request) -> None:
         """Nothing: below each public answer there is a button for that, whether there is more or not."""
 
     async def withdraw(self, request: Request, places: Sequence[str]) -> None:
         """The first message of the answer becomes a notice, the others go."""
-        guild = self._of(request)
+        guild = await self._of(request)
         if request.private and not request.direct:
             return
         channel_id = request.reply_to.get("stands_in") or request.channel.channel_id
@@ -66,8 +69,5 @@ class DiscordPlatform:
         channel_id = request.reply_to.get("stands_in") or request.channel.channel_id
         return ChannelPlace(guild.calls, request, channel_id, guild.bot_id, request.reply_to.get("message_id", ""))
 
-    def _of(self, request: Request) -> Guild:
-        guild = self._guilds.get(request.channel.workspace)
-        if guild is None:
-            raise ReplyLost
-        return guild
+    async def _of(self, request: Request) -> Guild:
+        return await self._reached(request.channel.workspace)

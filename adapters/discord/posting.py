@@ -17,6 +17,7 @@ log = structlog.get_logger()
 # An interaction's token lives fifteen minutes; an answer that is written at its very end must still arrive.
 TOKEN_LIFE = timedelta(minutes=14)
 NONCE_CHARS = 20
+UNKNOWN_MESSAGE = 10008
 
 
 class Place(Protocol):
@@ -26,7 +27,7 @@ class Place(Protocol):
         """Adds a message; the id it has."""
         ...
 
-    async def edit(self, message_id: str, message: Rendered) -> str:
+    async def edit(self, message_id: str, message: Rendered, number: int) -> str:
         """Replaces a message; the id of the one that shows it now."""
         ...
 
@@ -54,7 +55,7 @@ class ChannelPlace:
         nonce = f"{self._answer_id.replace('-', '')[:NONCE_CHARS]}-{number}"
         return await self._calls.send(self._channel_id, message, nonce=nonce, reply_to=self._reply_to)
 
-    async def edit(self, message_id: str, message: Rendered) -> str:
+    async def edit(self, message_id: str, message: Rendered, number: int) -> str:  # noqa: ARG002 -- the id suffices
         """As `Place`."""
         await self._calls.edit(self._channel_id, message_id, message)
         return message_id
@@ -102,7 +103,7 @@ class HeldPlace:
                 self._expire(error)
         return await (await self._later()).post(message, number)
 
-    async def edit(self, message_id: str, message: Rendered) -> str:
+    async def edit(self, message_id: str, message: Rendered, number: int) -> str:
         """As `Place`. What only one person sees cannot be reached without the token: it is said to them anew."""
         if self._alive:
             try:
@@ -112,7 +113,12 @@ class HeldPlace:
             else:
                 return message_id
         later = await self._later()
-        return await (later.post(message, 0) if self._ephemeral else later.edit(message_id, message))
+        try:
+            return await later.edit(message_id, message, number)
+        except DiscordRefused as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+        return await later.post(message, number)
 
     async def delete(self, message_id: str) -> None:
         """As `Place`."""
@@ -164,7 +170,7 @@ class Posting:
 
     async def _put(self, number: int, message: Rendered) -> None:
         if number < len(self._ids):
-            self._ids[number] = await self.place.edit(self._ids[number], message)
+            self._ids[number] = await self.place.edit(self._ids[number], message, number)
         else:
             self._ids.append(await self.place.post(message, number))
 

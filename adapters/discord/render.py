@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
-from adapters.discord.components import Component, answer_buttons, private_button
+from adapters.discord.components import Component, answer_buttons
 from adapters.discord.escaping import escaped, link
 from adapters.discord.markdown import discord_markdown
 from adapters.replies import channel_name, dated, first_line, shortened, split
@@ -111,11 +111,6 @@ def notice(lines: Sequence[str]) -> Rendered:
     first, *rest = split(text, EMBED_CHARS - MORE_CHARS, first=CONTENT_CHARS) or [NO_TEXT]
     more = "\n-# There is more; this is what fits here." if len(rest) > 1 else ""
     return Rendered(first, [_embed(rest[0] + more, GREY)] if rest else [])
-
-
-def private_offer(answer_id: str) -> Rendered:
-    """For the asker's eyes only: that something was found must stay as private as what was found."""
-    return Rendered("🔒 I found more that only you may see.", components=[private_button(answer_id)])
 
 
 def removed_notice() -> Rendered:

@@ -139,13 +139,17 @@ async def test_threads_are_listed_where_they_stand(place):
 async def test_archived_threads_are_paged_by_the_time_they_were_archived(place):
     fake, client, guild, user, channel = place
     threads = [fake.start_thread(channel, user, f"t{number}") for number in range(5)]
-    for thread in threads[::-1]:
+    latest_first = [threads[number] for number in (3, 0, 4, 1, 2)]
+    for thread in latest_first[::-1]:
         fake.clock.advance(60)
         fake.archive_thread(thread)
     target = await in_channel_of_guild(client, guild, channel)
-    assert [str(thread.id) async for thread in target.archived_threads(limit=None)] == threads
+    assert [str(thread.id) async for thread in target.archived_threads(limit=None)] == latest_first
     page = await client.http.get_public_archived_threads(int(channel), limit=2)
-    assert ([each["id"] for each in page["threads"]], page["has_more"]) == (threads[:2], True)
+    assert ([each["id"] for each in page["threads"]], page["has_more"]) == (latest_first[:2], True)
+    before = page["threads"][-1]["thread_metadata"]["archive_timestamp"]
+    page = await client.http.get_public_archived_threads(int(channel), before=before, limit=3)
+    assert ([each["id"] for each in page["threads"]], page["has_more"]) == (latest_first[2:], False)
     assert (await client.http.get_active_threads(int(guild)))["threads"] == []
 
 

@@ -29,6 +29,8 @@ class Commands(Screen):
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self.commands: dict[str | None, dict[str, Json]] = {None: {}}
+        self.opened_commands: set[tuple[str | None, str]] = set()
+        """Commands that the people who run a guild let everybody use, whatever the bot meant: (guild, name)."""
         self._creates: dict[str | None, list[float]] = {}
 
     def commands_in(self, guild: str | None) -> list[Json]:

@@ -28,7 +28,7 @@ class Handshake:
 
     def __init__(self, world: "World", clock: Clock, outbox: Outbox) -> None:
         self._world = world
-        self._clock = clock
+        self.clock = clock
         self._outbox = outbox
         self._numbers = itertools.count(1)
         self._last = 0.0
@@ -41,13 +41,17 @@ class Handshake:
 
     def start_limit(self) -> dict[str, int]:
         """`session_start_limit` of GET /gateway/bot."""
-        left = self._day_ends - self._clock.now()
+        left = self._day_ends - self.clock.now()
         return {
             "total": IDENTIFIES_A_DAY,
             "remaining": IDENTIFIES_A_DAY - (self._used if left > 0 else 0),
             "reset_after": max(0, int(left * 1000)),
             "max_concurrency": 1,
         }
+
+    def use_up(self, *, remaining: int, day_ends_in: float) -> None:
+        """So many starts are left until the day ends, in seconds."""
+        self._used, self._day_ends = IDENTIFIES_A_DAY - remaining, self.clock.now() + day_ends_in
 
     def identify(self, connection: Connection, asked: dict[str, Any]) -> Session:
         """A new session, with READY and its guilds on their way. Errors: Refusal."""
@@ -102,7 +106,7 @@ class Handshake:
                 self._outbox.tell(session, "GUILD_CREATE", self._world.guild_payload(guild["id"]))
 
     def _count(self) -> None:
-        now = self._clock.now()
+        now = self.clock.now()
         if self._day_ends <= now:
             self._day_ends, self._used = now + DAY_SECONDS, 0
         self._used += 1

@@ -120,7 +120,8 @@ class Interactions(Callbacks):
         needed = command.get("default_member_permissions")
         if contexts is not None and context not in contexts:
             raise LookupError(f"{name} is not offered in {channel}")
-        if guild is not None and needed is not None and not _holds(granted, int(needed)):
+        is_opened = (guild, name) in self.opened_commands
+        if guild is not None and needed is not None and not is_opened and not _holds(granted, int(needed)):
             raise LookupError(f"{user} may not use {name}")
         return command
 

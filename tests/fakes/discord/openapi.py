@@ -45,7 +45,8 @@ class Contract:
             yield f"query {name} is not described"
         described = operation.get("requestBody", {}).get("content", {}).get("application/json")
         if described is not None and body is not None:
-            yield from _problems(_pointer(method, route, "requestBody"), _with_text_ids(body), "request")
+            said = _without_media(_with_text_ids(body))
+            yield from _problems(_pointer(method, route, "requestBody"), said, "request")
 
     def of_response(self, method: str, route: str, status: int, body: Any) -> Iterator[str]:
         operation = _operation(method, route)
@@ -57,7 +58,7 @@ class Contract:
         elif body is not None:
             described = operation["responses"][key]
             pointer = described.get("$ref", "").removeprefix("#") or _pointer(method, route, "responses", key)
-            yield from _problems(pointer, _as_described(_shortened(body)), f"answer {status}")
+            yield from _problems(pointer, _without_media(_as_described(_shortened(body))), f"answer {status}")
 
 
 @cache
@@ -106,6 +107,18 @@ def _with_text_ids(body: Any) -> Any:
     return {
         key: str(value) if key.endswith("_id") and isinstance(value, int) else value for key, value in body.items()
     } | inner
+
+
+def _without_media(body: Any) -> Any:
+    """An option of a command may offer media channels, which the description does not know."""
+    if isinstance(body, list):
+        return [_without_media(each) for each in body]
+    if not isinstance(body, dict):
+        return body
+    said = {key: _without_media(value) for key, value in body.items()}
+    if isinstance(said.get("channel_types"), list):
+        said["channel_types"] = [kind for kind in said["channel_types"] if kind != MEDIA]
+    return said
 
 
 def _as_described(body: Any) -> Any:

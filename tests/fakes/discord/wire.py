@@ -82,6 +82,8 @@ class Wire:
         self.heartbeat_interval_ms = 41_250
         self.answers_heartbeats = True
         """Whether a heartbeat gets its ACK."""
+        self.refuses_connections = False
+        """Whether nobody can connect: HTTP 503."""
         self.connections: list[Connection] = []
         self.openings: list[Opening] = []
         self.dispatches: list[Dispatch] = []
@@ -90,6 +92,8 @@ class Wire:
         world.listen(self.outbox.emit)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses_connections:
+            return web.Response(status=503)
         ws = web.WebSocketResponse(timeout=1.0)
         await ws.prepare(request)
         connection = Connection(ws, request)

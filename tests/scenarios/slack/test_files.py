@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from adapters import attached
 from adapters.slack import files
 from tests.fakes.documents import pdf
 from tests.scenarios.slack.scene import ask, caught_up, eventually, every_source, kept, message, quiet, rows
@@ -80,6 +81,7 @@ async def test_where_files_are_not_wanted_only_their_names_are_kept(slack, bot, 
 async def test_what_cannot_be_read_leaves_the_name_and_harms_nothing(slack, bot, people, harvest, monkeypatch):
     _, tamarind = people
     monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(attached, "MOST_BYTES", 1000)
     broken = b"%PDF-1.4\n" + b"\0garbage" * 20
     bad = {
         "long.txt": slack.add_file("long.txt", b"zephyr " * 1000),

@@ -315,19 +315,3 @@ def test_an_edit_must_be_worth_it():
     assert not pace.is_due("one two thr", 9.0)
     assert pace.is_due("one two three", 9.0)
     assert pace.is_due("one", 9.0)
-
-
-def test_a_platform_that_asks_for_patience_gets_it():
-    pace = EditPace(interval_seconds=1.0, least_characters=1, longest_seconds=3.0)
-    pace.shown("a", 0.0)
-    pace.slow_down(10.0, 1.0)
-    assert not pace.is_due("abc", 10.9)
-    assert pace.is_due("abc", 11.0)
-    pace.shown("abc", 11.0)
-    assert not pace.is_due("abcd", 12.9)
-    assert pace.is_due("abcd", 13.0)
-    for _ in range(9):
-        pace.slow_down(0.0, 13.0)
-    assert pace.interval_seconds == 3.0
-    assert not pace.is_due("abcd", 15.9)
-    assert pace.is_due("abcd", 16.0)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from adapters.commands import Ask, Misunderstood, Summary
 from adapters.discord import commands
 from adapters.discord.command_texts import ASK_ABOUT, DESCRIPTIONS, NAMES, translated
-from adapters.discord.commands import FOR_ADMINS, FOR_EVERYBODY, Translator, build_tree, help_lines, tree_hash
+from adapters.discord.commands import FOR_ADMINS, FOR_EVERYBODY, Translator, build_tree, tree_hash
 from adapters.discord.options import OUT_OF_DATE
 from adapters.discord.signatures import Setting
 from bot.channel_config import ChannelConfig
@@ -138,19 +138,6 @@ async def test_the_hash_stays_while_nothing_changes_and_no_longer():
     changed = tree_for(Handler())
     changed.remove_command("lore-help")
     assert await tree_hash(changed, Translator()) != before
-
-
-def test_admins_are_shown_more_help():
-    everybody, admins = help_lines(is_admin=False), help_lines(is_admin=True)
-    assert set(everybody) < set(admins)
-    assert "`/forget-me`: Erases what you wrote; from now on I keep nothing of yours" in everybody
-    assert any(line.startswith("`/lore reindex`: ") for line in admins)
-    assert not any("/lore " in line for line in everybody)
-
-
-def test_help_is_in_the_language_of_who_asks():
-    assert "`/忘记我`: 删除你写过的内容；此后不再保留你的任何内容" in help_lines("zh-CN", is_admin=False)
-    assert help_lines("fr", is_admin=True) == help_lines(is_admin=True)
 
 
 # ---- what comes of a command ----------------------------------------------------------------------

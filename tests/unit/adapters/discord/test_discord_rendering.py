@@ -10,7 +10,6 @@ from adapters.discord.render import (
     error_message,
     notice,
     partial,
-    private_offer,
     progress,
     removed_notice,
     sources_detail,
@@ -313,11 +312,6 @@ def test_long_sources_are_cut_to_one_message(count):
     assert "`[0]`" in said(part)[0]
     assert "…" in said(part)[0]
     assert sum(map(len, said(part))) > 3_500
-
-
-def test_the_offer_of_more_has_one_button():
-    (part,) = checked([private_offer("a1")])
-    assert actions(part) == ["private"]
 
 
 def test_the_notice_of_a_removal_quotes_nothing():

@@ -149,7 +149,7 @@ class DiscordAdapter:
         key = str(guild_id)
         if key not in self._guilds:
             client, desk = self._parts()
-            guild = Guild(guild_id, client, Calls(client), desk, self._options)
+            guild = Guild(guild_id, client, Calls(client), desk, self._options, client.unheard)
             self._guilds[key] = guild
             self._kept[key] = asyncio.create_task(self._keep(guild))
         return self._guilds[key]
@@ -178,7 +178,7 @@ class DiscordAdapter:
         kept = catching_up.Workspace(PLATFORM, guild.workspace, name, desk.upkeep, look, guild.members, resends=False)
         in_step = catching_up.CatchingUp(kept, guild.gap)
         async with asyncio.TaskGroup() as group:
-            group.create_task(in_step.run(lambda: _is_heard(guild, client)))
+            group.create_task(in_step.run(lambda: _is_heard(guild)))
             group.create_task(in_step.sweep())
 
     async def _wait_for_a_start(self, client: discord.Client, desk: Desk) -> None:
@@ -207,8 +207,8 @@ class DiscordAdapter:
         return self._client, self._desk
 
 
-def _is_heard(guild: Guild, client: Client | ShardedClient) -> bool:
+def _is_heard(guild: Guild) -> bool:
     try:
-        return guild.guild.shard_id not in client.unheard
+        return guild.guild is not None
     except SourceUnavailable:
         return False

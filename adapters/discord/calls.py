@@ -3,6 +3,7 @@
 What is sent to a channel carries a nonce that Discord enforces: sent again, it is not posted twice.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from knowledge.errors import SourceUnavailable
 
 TRIES = 3
 SERVER_ERROR = 500
+# The one server error that discord.py does not wait out by itself.
+OVERLOADED = 503
+PAUSE_SECONDS = 1.0
 NO_PINGS: Mapping[str, object] = {"parse": []}
 SUPPRESS_EMBEDS = 1 << 2
 EPHEMERAL = 1 << 6
@@ -118,10 +122,14 @@ class Calls:
                     more["json"] = body
                 return await self._client.http.request(route, **more)
             except discord.HTTPException as error:
+                if error.status == OVERLOADED and tries_left:
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    continue
                 if error.status >= SERVER_ERROR or isinstance(error, discord.RateLimited):
                     raise SourceUnavailable(f"Discord fails (status {error.status}).") from error
                 raise DiscordRefused(error.code, error.status) from error
-            except (ClientError, OSError, TimeoutError, discord.DiscordException) as error:
+            # A body that is no JSON is a ValueError.
+            except (ClientError, OSError, TimeoutError, ValueError, discord.DiscordException) as error:
                 if tries_left == 0:
                     raise SourceUnavailable("The answer of Discord was lost.") from error
         raise AssertionError("unreachable")

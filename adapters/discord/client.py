@@ -11,6 +11,8 @@ INTENTS = discord.Intents(
     guilds=True, members=True, guild_messages=True, dm_messages=True, guild_reactions=True, message_content=True
 )
 HEARTBEAT_TIMEOUT_SECONDS = 30.0
+# We never speak: that the packages for it are missing is no news.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
 class Ears(discord.Client):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +34,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Guild:
-    """A guild by its id. What Discord says of it comes from the client's cache, which the gateway keeps true."""
+    """A guild by its id. What Discord says of it comes from the client's cache, which the gateway keeps true.
+
+    `unheard`: the shards whose connection is down now: what the cache says of their guilds proves nothing.
+    """
 
     guild_id: int
     client: discord.Client
     calls: Calls
     desk: Desk
     options: Options
+    unheard: AbstractSet[int] = frozenset()
     tasks: Tasks = field(default_factory=Tasks)
     gap: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,7 +57,8 @@ class Guild:
     def guild(self) -> discord.Guild:
         """As Discord describes it now. Errors: `SourceUnavailable` while that is not known."""
         guild = self.client.get_guild(self.guild_id)
-        if guild is None or guild.unavailable or not self.client.is_ready() or self.client.is_closed():
+        is_away = guild is None or guild.unavailable or not self.client.is_ready() or self.client.is_closed()
+        if guild is None or is_away or guild.shard_id in self.unheard:
             raise SourceUnavailable(AWAY)
         return guild
 

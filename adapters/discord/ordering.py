@@ -18,9 +18,9 @@ from adapters.discord.posting import Posting
 from adapters.discord.telling import tell
 from bot.conversation import Request, Task
 from bot.errors import BotError
-from bot.orders import Order, Orderer
+from bot.orders import Order, Orderer, Reindex
 from bot.requests import answer_id_of
-from knowledge.errors import ChannelUnreadable, KnowledgeError, KnowledgeUnavailable
+from knowledge.errors import ChannelUnreadable, KnowledgeError, KnowledgeUnavailable, SourceUnavailable
 
 log = structlog.get_logger()
 
@@ -39,7 +39,11 @@ async def on_command(guild: Guild, payload: Mapping[str, object]) -> None:
         case Summary() as wanted:
             await _sum_up(guild, payload, here, wanted)
         case Help():
-            await tell(guild, payload, notices.help_message(fields.text(payload, "locale"), is_admin=await guild.is_admin(user)))
+            await tell(
+                guild,
+                payload,
+                notices.help_message(fields.text(payload, "locale"), is_admin=await guild.is_admin(user)),
+            )
         case Misunderstood(sentence):
             await tell(guild, payload, render.error_message(sentence))
         case order:
@@ -56,9 +60,22 @@ async def _perform(guild: Guild, payload: Mapping[str, object], order: Order, by
         log.warning("order_failed", error=type(error).__name__)
         await tell(guild, payload, render.error_message(SORRY))
         return
-    posting = await tell(guild, payload, render.notice(carried.lines))
+    lines = (*carried.lines, *await _hindrance(guild, order))
+    posting = await tell(guild, payload, render.notice(lines))
     if carried.job_id is not None and posting is not None:
-        guild.tasks.start(_show_progress(guild, posting, carried.lines, carried.job_id))
+        guild.tasks.start(_show_progress(guild, posting, lines, carried.job_id))
+
+
+async def _hindrance(guild: Guild, order: Order) -> tuple[str, ...]:
+    """Why a channel cannot be read anew. Without its history it would seem empty: then only what is kept is learnt."""
+    if isinstance(order, Reindex):
+        try:
+            await guild.find(order.channel.channel_id)
+        except ChannelUnreadable as error:
+            return (str(error),)
+        except SourceUnavailable:
+            return ()
+    return ()
 
 
 async def _show_progress(guild: Guild, posting: Posting, lines: tuple[str, ...], job_id: int) -> None:

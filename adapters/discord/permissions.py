@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 
 import discord
 
@@ -28,17 +29,44 @@ def may_read(channel: Readable, member: discord.Member) -> bool:
 
     Of a private thread also its own members decide, see `readers`.
     """
-    return channel.permissions_for(member).is_superset(_needed(channel))
+    return permitted(channel)(member).is_superset(_needed(channel))
+
+
+def permitted(channel: Readable) -> Callable[[discord.Member], discord.Permissions]:
+    """What each member may do in a channel or thread, as far as reading and managing it go.
+
+    discord.py's own sum goes on counting a role that was deleted, as Discord does not say who had it.
+    """
+    place = channel.parent if isinstance(channel, discord.Thread) else channel
+    if place is None:
+        return lambda _: discord.Permissions.none()
+    pairs = {target.id: overwrite.pair() for target, overwrite in place.overwrites.items()}
+
+    def of(member: discord.Member) -> discord.Permissions:
+        granted = member.guild_permissions
+        if granted.administrator:
+            return granted
+        everyone = member.guild.id
+        roles = [role.id for role in member.roles if role.id != everyone]
+        value = granted.value
+        for ids in ([everyone], roles, [member.id]):
+            found = [pairs[one] for one in ids if one in pairs]
+            for _, denied in found:
+                value &= ~denied.value
+            for allowed, _ in found:
+                value |= allowed.value
+        return discord.Permissions(value)
+
+    return of
 
 
 def readers(channel: Readable, thread_members: frozenset[int] = frozenset()) -> list[discord.Member]:
     """Everybody who reads a channel. Of a private thread: its members, and who manages threads."""
-    everybody = [member for member in channel.guild.members if may_read(channel, member)]
+    needed, permissions = _needed(channel), permitted(channel)
+    everybody = [member for member in channel.guild.members if permissions(member).is_superset(needed)]
     if not is_private_thread(channel):
         return everybody
-    return [
-        member for member in everybody if member.id in thread_members or channel.permissions_for(member).manage_threads
-    ]
+    return [member for member in everybody if member.id in thread_members or permissions(member).manage_threads]
 
 
 def described(channel: Readable) -> Channel:

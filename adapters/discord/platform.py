@@ -31,7 +31,7 @@ class DiscordPlatform:
         is_held = bool(request.reply_to.get("token"))
         place = held_place(guild, request) if is_held else await self._message_place(guild, request)
         posting = Posting(place, places)
-        if resumed and not places:
+        if resumed:
             await posting.take_over()
         config = await guild.desk.upkeep.config(request.channel)
         return EditedReply(posting, request, sources=config.sources == "on", signs=not is_held)

@@ -1,1 +1,1 @@
-"""Load and fault runs over Slack: small in the test run, full by `make soak`. Each prints what it measured."""
+"""Load and fault runs: small in the test run, full by `make soak`. Each prints what it measured."""

@@ -1,4 +1,4 @@
-"""Bots as processes of their own, on the fake Slack of the test."""
+"""Bots as processes of their own, on the fake platform of the test."""
 
 import asyncio
 import os
@@ -7,26 +7,42 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.fakes.discord.fake import FakeDiscord
+
 REPOSITORY = str(Path(__file__).resolve().parents[2])
 
 
-def environment(slack, database_url, redis_url, **more):
-    """What a bot process needs to find everything; nothing else of ours."""
+def environment(platform, database_url, redis_url, **more):
+    """What a bot process needs to find everything, the fake Slack or Discord too; nothing else of ours."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "HOME") if name in os.environ}
     return (
         kept
+        | (_on_discord(platform) if isinstance(platform, FakeDiscord) else _on_slack(platform))
         | {
             "THREADLORE_DATABASE__URL": database_url,
             "THREADLORE_REDIS__URL": redis_url,
-            "THREADLORE_SLACK__API_URL": slack.api_url,
-            "THREADLORE_SLACK__BOT_TOKEN": slack.bot_token,
-            "THREADLORE_SLACK__APP_TOKEN": slack.app_token,
             "THREADLORE_MODEL__PARALLEL": "4",
             "THREADLORE_ANSWER__DECLINE_BELOW": "0.2",
             "PYTHONPATH": REPOSITORY,
         }
         | more
     )
+
+
+def _on_slack(slack):
+    return {
+        "THREADLORE_SLACK__API_URL": slack.api_url,
+        "THREADLORE_SLACK__BOT_TOKEN": slack.bot_token,
+        "THREADLORE_SLACK__APP_TOKEN": slack.app_token,
+    }
+
+
+def _on_discord(discord):
+    return {
+        "THREADLORE_DISCORD__API_URL": discord.api_url,
+        "THREADLORE_DISCORD__GATEWAY_URL": discord.gateway_url,
+        "THREADLORE_DISCORD__TOKEN": discord.token,
+    }
 
 
 class BotProcess:

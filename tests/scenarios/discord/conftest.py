@@ -1,4 +1,4 @@
-"""The whole bot on the fake Discord: real discord.py, real PostgreSQL and Redis; only Discord and the models are played."""
+"""The whole bot on the fake Discord: real discord.py, PostgreSQL and Redis; only Discord and the models are played."""
 
 from contextlib import asynccontextmanager
 
@@ -9,6 +9,7 @@ from bot.config import Settings
 from bot.memory import open_redis
 from tests.fakes.discord.fake import FakeDiscord
 from tests.fakes.models import first_source
+from tests.scenarios.shared.on_discord import DiscordHouse
 from tests.scenarios.slack.conftest import running
 
 
@@ -31,21 +32,37 @@ async def empty_memory(servers):
 
 
 @pytest.fixture
-def bot(server, database_url, servers):
-    """Starts the bot on the fake Discord, and waits until it listens."""
-
-    @asynccontextmanager
-    async def start(script=first_source, *, parallel=4, delay_seconds=0.0, database=database_url, **more):
-        settings = Settings(
+def discord_settings(database_url, servers):
+    def settings(server, *, parallel=4, database=database_url, **more):
+        urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
+        return Settings(
             _env_file=None,
             database={"url": database},
             redis={"url": servers[1]},
             answer={"decline_below": 0.3, "warn_below": 0.5},
-            discord={"token": server.token, "api_url": server.api_url, "gateway_url": server.gateway_url, **more},
+            discord={"token": server.token, **urls, **more},
             model={"parallel": parallel},
         )
-        async with running(settings, script, delay_seconds=delay_seconds) as (app, _):
+
+    return settings
+
+
+@pytest.fixture
+def bot(server, discord_settings):
+    """Starts the bot on the fake Discord, and waits until it listens."""
+
+    @asynccontextmanager
+    async def start(script=first_source, *, delay_seconds=0.0, **more):
+        async with running(discord_settings(server, **more), script, delay_seconds=delay_seconds) as (app, _):
             await server.connected()
             yield app
 
     return start
+
+
+@pytest.fixture
+def house(server, bot):
+    """The guild "tidepool" with its people and the channel #harvest."""
+    opened = DiscordHouse(server, bot)
+    yield opened
+    opened.shut()

@@ -2,12 +2,21 @@
 
 import pytest
 
+from adapters.discord import ordering as discord_ordering
+from adapters.slack import progress as slack_progress
 from tests.scenarios.discord.conftest import bot as discord_bot  # noqa: F401 - a fixture
-from tests.scenarios.discord.conftest import server  # noqa: F401 - a fixture
+from tests.scenarios.discord.conftest import discord_settings, server  # noqa: F401 - fixtures
 from tests.scenarios.shared.on_discord import DiscordHouse
 from tests.scenarios.shared.on_slack import SlackHouse
 from tests.scenarios.slack.conftest import bot as slack_bot  # noqa: F401 - a fixture
-from tests.scenarios.slack.conftest import empty_memory, slack, slack_settings  # noqa: F401 - fixtures
+from tests.scenarios.slack.conftest import empty_memory, proxy, slack, slack_settings  # noqa: F401 - fixtures
+
+
+@pytest.fixture
+def quick_progress(monkeypatch):
+    """How far a job is, is shown without a pause."""
+    for shows in (slack_progress, discord_ordering):
+        monkeypatch.setattr(shows, "PROGRESS_SECONDS", 0.05)
 
 
 @pytest.fixture(params=["slack", "discord"])

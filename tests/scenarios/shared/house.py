@@ -4,12 +4,16 @@ A scenario of this folder is written once and played on every platform; nothing 
 """
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tests.scenarios.slack.talk import KAFKA, PATIENCE, best_source
 
 WORKING = "⏳"
+READ = """
+SELECT c.channel_id FROM channel c JOIN job j USING (channel_pk)
+WHERE j.kind = 'backfill' AND j.state <> 'running' AND c.hidden_at IS NULL"""
+"""The channels whose past was read to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class House:
     def __init__(self, start) -> None:
         self._start = start
         self.app = None
+        self._is_unnoticed = False
         self.quince, self.tamarind, self.sorrel = (self.add_person(name) for name in ("quince", "tamarind", "sorrel"))
         self.medlar = self.add_person("medlar", admin=True)
         self.harvest = self.add_channel("harvest")
@@ -61,11 +66,12 @@ class House:
         await self.delivered()
         await self._until(self._is_idle)
 
-    async def appears(self, text: str, **where) -> Said:
-        """The first message of the bot that holds this text, as soon as there is one."""
+    async def appears(self, text: str, asked: str | None = None, **where) -> Said:
+        """The first message of the bot that holds this text, as soon as there is one; in answer to one, if given."""
 
         async def found():
-            return next((one for one in self.seen(**where) if text in one.text), None)
+            said = (one for one in self.seen(**where) if asked in {None, one.asked})
+            return next((one for one in said if text in one.text), None)
 
         return await self._until(found)
 
@@ -80,18 +86,40 @@ class House:
         assert len(found) == 1, [one.text for one in found]
         return found[0]
 
+    async def happens(self, fault) -> None:
+        """Waits until a fault made with `fail` holds the bot up."""
+        await asyncio.wait_for(fault.reached.wait(), PATIENCE)
+
     @property
     def prompts(self) -> list[str]:
         """What the model was asked, question by question."""
         return self.app.chat.model.prompts
+
+    @contextmanager
+    def unnoticed(self):
+        """What happens inside is told to nobody, as if the bot had been away."""
+        self._is_unnoticed = True
+        try:
+            yield
+        finally:
+            self._is_unnoticed = False
+
+    def shown_to(self, word: str) -> set[str]:
+        """Everybody whom the bot ever showed a word, whether it still stands there or not."""
+        payloads = self.payloads()
+        return set().union(*(who for text, who in payloads if word in text))
+
+    def sees(self, person: str) -> list[str]:
+        """Everything of the bot that somebody sees now, wherever it stands."""
+        return [one.text for place in self.rooms(person) for one in self.seen(where=place, viewer=person)]
 
     async def rows(self, statement: str, **values) -> list[tuple]:
         return await self.app.admin.database.fetch(statement, values)
 
     async def _has_learned(self) -> bool:
         status = await self.app.admin.status()
-        known = {one.channel_id for one in status.channels if not one.hidden}
-        if not self.places() <= known or status.waiting or any(job.state == "running" for job in status.jobs):
+        read = {place for (place,) in await self.rows(READ)}
+        if not self.places() <= read or status.waiting or any(job.state == "running" for job in status.jobs):
             return False
         return await self._is_idle()
 

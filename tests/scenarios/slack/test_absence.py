@@ -88,21 +88,6 @@ async def test_what_was_missed_while_away_is_made_good(slack, bot, people, harve
         assert sum(NOTICE in text for text in texts(slack, harvest)) == 1
 
 
-async def test_a_channel_that_seems_to_lose_most_of_its_past_keeps_it(slack, bot, people, harvest, database):
-    quince, _ = people
-    times = slack.seed(harvest, [(quince, f"Row {n} is pruned", ago(2, seconds=n)) for n in range(40)])
-    async with bot() as app:
-        await caught_up(app, slack)
-    for ts in times[:20]:
-        slack.delete(harvest, ts, silent=True)
-    await database.execute("UPDATE workspace SET seen_until = now() - interval '2 hours'")
-    async with bot() as app:
-        await eventually(lambda: running(app, "reconcile"))
-        assert await rows(app, "SELECT count(*) FROM message WHERE NOT deleted") == [(40,)]
-        ((note,),) = await rows(app, "SELECT note FROM job WHERE kind = 'reconcile'")
-        assert "20 of 40" in note
-
-
 async def test_a_short_cut_of_the_sockets_loses_nothing(slack, bot, people, harvest, monkeypatch):
     quince, tamarind = people
     monkeypatch.setattr(connection, "PING_SECONDS", 0.3)
@@ -173,25 +158,6 @@ async def test_an_archived_channel_closes_at_once_and_comes_back_without_a_word(
         assert sum(NOTICE in text for text in texts(slack, harvest)) == 1
 
 
-async def test_a_day_after_the_bot_was_removed_everything_is_erased(slack, bot, people, harvest, monkeypatch):
-    monkeypatch.setattr(learning, "ERASED_AFTER_HOURS", 0)
-    monkeypatch.setattr(learning, "SWEEP_SECONDS", 0.1)
-    quince, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The zephyr wagon stands behind the mill")
-        await quiet(app, slack)
-        await ask(app, slack, quince, harvest, "where does the zephyr wagon stand?")
-        slack.leave(harvest, slack.bot_user_id, by=quince)
-
-        async def erased():
-            return not await rows(app, "SELECT 1 FROM message")
-
-        await eventually(erased)
-        await quiet(app, slack)
-        assert [place for place in await kept(app, "zephyr") if place != "answer"] == []
-
-
 async def test_an_archived_channel_is_not_erased_and_opens_again_after_an_absence_too(
     slack, bot, people, harvest, monkeypatch
 ):
@@ -214,28 +180,6 @@ async def test_an_archived_channel_is_not_erased_and_opens_again_after_an_absenc
 
 async def hidden(app):
     return await rows(app, "SELECT 1 FROM channel WHERE hidden_at IS NOT NULL")
-
-
-async def test_a_channel_that_was_erased_is_learnt_again_though_the_invitation_was_missed(
-    slack, bot, people, harvest, monkeypatch
-):
-    monkeypatch.setattr(learning, "ERASED_AFTER_HOURS", 0)
-    monkeypatch.setattr(learning, "SWEEP_SECONDS", 0.1)
-    quince, tamarind = people
-    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill", ago(2))])
-
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.leave(harvest, slack.bot_user_id, by=quince)
-
-        async def erased():
-            return not await rows(app, "SELECT 1 FROM message")
-
-        await eventually(erased)
-    slack.join(harvest, slack.bot_user_id, silent=True)
-    async with bot() as app:
-        await caught_up(app, slack)
-        assert "behind the mill" in await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
 
 
 async def test_a_channel_with_a_new_id_keeps_its_messages_and_its_settings(slack, bot, people, harvest):

@@ -5,7 +5,6 @@ import pytest
 from adapters.slack import progress
 from tests.scenarios.slack.scene import (
     ask,
-    ask_directly,
     caught_up,
     link,
     message,
@@ -166,21 +165,6 @@ async def test_progress_goes_on_in_the_same_message_after_a_restart(slack, bot, 
     assert len(texts(slack, talk)) == 1
 
 
-async def test_a_job_can_be_stopped(slack, bot, people, pear, harvest, monkeypatch):
-    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
-    async with bot() as app:
-        await caught_up(app, slack)
-        history = slack.faults.on("conversations.history", hold=True)
-        await order(app, slack, pear, harvest, "reindex #harvest full")
-        await history.reached.wait()
-        assert "Job 2 is stopped" in await order(app, slack, pear, harvest, "cancel 2")
-        history.release()
-        talk = slack.open_im(pear)
-        await slack.until(lambda: any("cancelled" in text for text in texts(slack, talk)), timeout=20)
-        assert "Job 2 is not running" in await order(app, slack, pear, harvest, "cancel 2")
-        assert "Job 99 is not running" in await order(app, slack, pear, harvest, "cancel 99")
-
-
 # ---- settings and gaps --------------------------------------------------------------------------------------------
 
 
@@ -198,48 +182,6 @@ async def test_a_channel_is_set_and_shown(slack, bot, people, pear, harvest):
         talk = slack.open_im(pear)
         assert "replies: public" in await order(app, slack, pear, talk, "config #harvest replies public")
         assert "direct conversation" in await order(app, slack, pear, talk, "config replies public")
-
-
-async def test_a_channel_that_is_switched_off_is_closed_and_neither_read_nor_answered(
-    slack, bot, people, pear, harvest
-):
-    quince, tamarind = people
-    (ts,) = slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill")])
-    async with bot() as app:
-        await caught_up(app, slack)
-        await order(app, slack, pear, harvest, "config bot off")
-        assert "switched off" in await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
-        later = slack.post(harvest, tamarind, "The wagon was moved")
-        assert "behind the mill" not in await ask_directly(app, slack, quince, "where does the harvest wagon stand?")
-        slack.delete(harvest, ts)
-        await quiet(app, slack)
-        assert await message(app, later) is None
-        assert (await message(app, ts))[:2] == (None, True)
-        await order(app, slack, pear, harvest, "config bot on")
-        await caught_up(app, slack)
-        assert (await message(app, later))[0] == "The wagon was moved"
-
-
-async def test_questions_without_a_good_answer_are_listed_in_groups(slack, bot, people, pear, harvest):
-    quince, tamarind = people
-    slack.seed(harvest, [(tamarind, "The harvest wagon stands behind the mill")])
-    async with bot() as app:
-        await caught_up(app, slack)
-        assert "No question was left open" in await order(app, slack, pear, harvest, "gaps")
-        await ask(app, slack, quince, harvest, "who repairs the zephyr turbine?")
-        await ask(app, slack, tamarind, harvest, "who repairs our zephyr turbine?")
-        await ask(app, slack, quince, harvest, "where does the harvest wagon stand?")
-        answer = slack.bot_messages(harvest)[-1]
-        slack.click(quince, answer.ts, "lore_unhelpful")
-        await ask_directly(app, slack, quince, "who repairs my secret turbine?")
-        await quiet(app, slack)
-        listed = (await order(app, slack, pear, harvest, "gaps")).splitlines()
-        assert len(listed) == 2
-        assert "who repairs our zephyr turbine?" in listed[0]
-        assert "2 times" in listed[0]
-        assert "where does the harvest wagon stand?" in listed[1]
-        assert "unhelpful" in listed[1]
-        assert "Gap(" not in "".join(listed)
 
 
 async def test_an_admin_of_one_workspace_sees_nothing_of_another(slack, bot, people, pear, harvest):

@@ -10,8 +10,6 @@ from tests.scenarios.slack.scene import (
     eventually,
     every_source,
     kept,
-    link,
-    message,
     order,
     quiet,
     rows,
@@ -32,39 +30,6 @@ def pear(slack):
 @pytest.fixture
 def harvest(slack, people, pear):
     return slack.add_channel("harvest", members=[*people, pear])
-
-
-async def test_a_forgotten_message_is_gone_for_good(slack, bot, people, pear, harvest):
-    quince, tamarind = people
-    async with bot(every_source) as app:
-        await caught_up(app, slack)
-        ts = slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        await quiet(app, slack)
-        assert "stone" in await ask(app, slack, quince, harvest, "where is the zephyr key?")
-        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget {link(slack, harvest, ts)}")
-        assert await kept(app, "under the stone") == []
-        assert all("stone" not in text for text in texts(slack, harvest))
-        slack.edit(harvest, ts, "The zephyr key is under the stone, really")
-        await order(app, slack, pear, harvest, "reindex #harvest")
-        await caught_up(app, slack)
-        assert await kept(app, "under the stone") == []
-
-
-async def test_a_forgotten_person_is_gone_and_may_go_on_writing(slack, bot, people, pear, harvest):
-    quince, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        mine = slack.post(harvest, quince, "I lost mine")
-        await quiet(app, slack)
-        assert "stone" in await ask(app, slack, tamarind, harvest, "where is my zephyr key?")
-        assert {place.partition(":")[0] for place in await kept(app, "zephyr")} == {"answer", "message", "threadlore"}
-        assert "Forgotten: 1 message." in await order(app, slack, pear, harvest, f"forget <@{tamarind}>")
-        assert await kept(app, "zephyr") == []
-        assert (await message(app, mine))[0] == "I lost mine"
-        later = slack.post(harvest, tamarind, "I have a new one")
-        await quiet(app, slack)
-        assert (await message(app, later))[0] == "I have a new one"
 
 
 async def test_a_forgotten_channel_stays_forgotten_until_somebody_asks_the_bot_in_again(
@@ -100,31 +65,6 @@ async def caught_up_elsewhere(app, slack, channel):
         return await rows(app, "SELECT 1 FROM job WHERE kind = 'reconcile' AND state = 'done'")
 
     await eventually(is_read)
-
-
-async def test_who_wants_to_be_forgotten_is_and_stays_so(slack, bot, people, pear, harvest):
-    _, tamarind = people
-    async with bot(every_source) as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The zephyr key is under the stone")
-        slack.post(harvest, people[0], "The barn door has a bell")
-        await quiet(app, slack)
-        await ask(app, slack, tamarind, harvest, "has the barn door a bell, simoom?")
-        assert {place.partition(":")[0] for place in await kept(app, "simoom")} == {"answer", "threadlore"}
-        answer = await order(app, slack, tamarind, harvest, "forget-me")
-        assert "Forgotten: 1 message of yours" in answer
-        assert await kept(app, "zephyr") == await kept(app, "simoom") == []
-        slack.post(harvest, tamarind, "The zephyr lock is new")
-        await quiet(app, slack)
-        await ask(app, slack, tamarind, harvest, "what of the zephyr lock?")
-        assert "bell" in await ask_directly(app, slack, tamarind, "what has the barn door of the zephyr?")
-        await order(app, slack, pear, harvest, "reindex #harvest")
-        await caught_up(app, slack)
-        assert await kept(app, "zephyr") == []
-        assert "I may keep" in await order(app, slack, tamarind, harvest, "remember-me")
-        ts = slack.post(harvest, tamarind, "The zephyr bell rings")
-        await quiet(app, slack)
-        assert (await message(app, ts))[0] == "The zephyr bell rings"
 
 
 async def test_a_reset_forgets_the_talk_here(slack, bot, people, harvest):

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.slack import directory
-from tests.scenarios.slack.scene import NOTICE, REMOVED, ago, ask, caught_up, kept, message, quiet, rows, texts
+from tests.scenarios.slack.scene import NOTICE, ago, ask, caught_up, kept, message, quiet, rows, texts
 
 
 @pytest.fixture
@@ -17,82 +17,6 @@ def harvest(slack, people):
 
 
 # ---- live ---------------------------------------------------------------------------------------------------------
-
-
-async def test_a_message_is_found_by_its_words_at_once_an_edit_replaces_it_and_a_deletion_takes_it_back(
-    slack, bot, people, harvest
-):
-    quince, tamarind = people
-    question = "when does the cider press come back from repair?"
-    async with bot() as app:
-        await caught_up(app, slack)
-        ts = slack.post(harvest, tamarind, "The cider press comes back from repair on Thursday")
-        await quiet(app, slack)
-        assert "Thursday" in await ask(app, slack, quince, harvest, question)
-
-        slack.edit(harvest, ts, "The cider press comes back from repair on Saturday")
-        await quiet(app, slack)
-        assert await kept(app, "Thursday") == []
-        asked = slack.clock.ts()
-        answer = await ask(app, slack, quince, harvest, question)
-        assert "Saturday" in answer
-        assert "Thursday" not in answer
-        follow_up = await ask(app, slack, quince, harvest, "and on which day exactly?", thread=thread_of(slack, asked))
-        assert "Saturday" in follow_up
-        assert any("turns" in key for key in await kept(app, "Saturday"))
-
-        slack.delete(harvest, ts)
-        await quiet(app, slack)
-        assert await kept(app, "Saturday") == []
-        answers = [one.text for one in slack.bot_messages(harvest) if one.thread_ts]
-        assert len(answers) == 3
-        assert all(REMOVED in text for text in answers)
-        assert "did not find" in await ask(app, slack, quince, harvest, question)
-
-
-def thread_of(slack, after):
-    """The thread that began after a moment."""
-    return next(one.ts for channel in slack.channels for one in slack.transcript(channel) if one.ts > after)
-
-
-async def test_a_late_reply_to_an_old_thread_is_found(slack, bot, people, harvest):
-    quince, tamarind = people
-    (root,) = slack.seed(harvest, [(quince, "Which barrels do we keep for the vinegar?", ago(90))])
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The chestnut barrels from the lower cellar", thread_ts=root)
-        await quiet(app, slack)
-        answer = await ask(app, slack, quince, harvest, "which chestnut barrels from which cellar?")
-        assert "lower cellar" in answer
-
-
-async def test_reactions_are_counted_whatever_the_skin_and_uncounted(slack, bot, people, harvest):
-    quince, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        ts = slack.post(harvest, tamarind, "We plant two rows of medlar")
-        slack.react(harvest, ts, quince, "+1")
-        slack.react(harvest, ts, tamarind, "+1::skin-tone-4")
-        slack.react(harvest, ts, quince, "tada")
-        await quiet(app, slack)
-        slack.react(harvest, ts, quince, "tada", removed=True)
-        await quiet(app, slack)
-        assert (await message(app, ts))[2] == {"+1": 2}
-
-
-async def test_a_renamed_channel_and_person_are_shown_by_their_new_names(slack, bot, people, harvest):
-    quince, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        slack.post(harvest, tamarind, "The juice keeps for two weeks in the cold store")
-        await quiet(app, slack)
-        slack.rename_channel(harvest, "orchard-news")
-        slack.change_user(tamarind, name="sorbus")
-        await quiet(app, slack)
-        answer = await ask(app, slack, quince, harvest, "how long does the juice keep in the cold store?")
-        assert "#orchard-news" in answer
-        assert "*sorbus*" in answer
-        assert "tamarind" not in answer
 
 
 async def test_a_change_that_changes_nothing_and_a_preview_leave_a_message_as_it_is(slack, bot, people, harvest):
@@ -183,17 +107,6 @@ async def test_questions_bots_and_private_talks_are_never_kept(slack, bot, peopl
         assert await rows(app, "SELECT body FROM message WHERE body <> ''") == []
         assert await rows(app, "SELECT 1 FROM channel WHERE visibility = 'direct' OR channel_id LIKE 'D%%'") == []
         assert group not in {channel_id for (channel_id,) in await rows(app, "SELECT channel_id FROM channel")}
-
-
-async def test_a_message_that_becomes_a_question_is_known_no_longer(slack, bot, people, harvest):
-    _, tamarind = people
-    async with bot() as app:
-        await caught_up(app, slack)
-        ts = slack.post(harvest, tamarind, "The zephyr pump is broken")
-        await quiet(app, slack)
-        slack.edit(harvest, ts, f"<@{slack.bot_user_id}> is the zephyr pump broken?")
-        await quiet(app, slack)
-        assert "message" not in await kept(app, "zephyr")
 
 
 # ---- invited ------------------------------------------------------------------------------------------------------

@@ -35,19 +35,6 @@ async def test_a_guest_who_joins_narrows_a_channel_at_once_and_who_leaves_widens
         assert house.told(await ask(app, slack, house.quince, house.harvest, QUESTION)) == public
 
 
-async def test_who_is_taken_out_of_a_private_channel_hears_nothing_of_it_any_more(slack, house):
-    async with house.at_home() as app:
-        assert house.board in house.told(await ask_directly(app, slack, house.sorrel, QUESTION))
-        slack.leave(house.board, house.sorrel)
-        await quiet(app, slack)
-        answer = await ask_directly(app, slack, house.sorrel, QUESTION)
-        assert house.told(answer) == {house.harvest, house.market, house.hiring}
-        assert "cedar" not in house.prompts[-1]
-        slack.join(house.board, house.sorrel)
-        await quiet(app, slack)
-        assert house.board in house.told(await ask_directly(app, slack, house.sorrel, QUESTION))
-
-
 async def test_nor_is_it_remembered_in_the_talk_that_goes_on(slack, house):
     async with house.at_home() as app:
         talk = slack.open_im(house.sorrel)
@@ -108,16 +95,6 @@ async def test_a_bot_that_is_removed_forgets_to_quote_the_channel_at_once(slack,
         await quiet(app, slack)
         answer = await ask_directly(app, slack, house.quince, QUESTION)
         assert house.told(answer) == {house.harvest, house.hiring}
-
-
-async def test_a_public_channel_made_private_closes_at_once_to_who_is_not_in_it(slack, house):
-    async with house.at_home() as app:
-        assert house.market in house.told(await ask_directly(app, slack, house.tamarind, QUESTION))
-        slack.convert_to_private(house.market)
-        await quiet(app, slack)
-        assert house.told(await ask_directly(app, slack, house.tamarind, QUESTION)) == {house.harvest}
-        assert house.told(await ask(app, slack, house.quince, house.harvest, QUESTION)) == {house.harvest}
-        assert house.market in house.told(await ask_directly(app, slack, house.quince, QUESTION))
 
 
 async def test_who_leaves_the_company_hears_nothing_and_who_becomes_a_guest_only_of_their_own(slack, house):

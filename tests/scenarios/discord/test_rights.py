@@ -1,0 +1,139 @@
+"""Who may read what follows from roles and overwrites, and counts as soon as they change."""
+
+import pytest
+
+from tests.fakes.discord.permissions import ADMINISTRATOR, READ_MESSAGE_HISTORY, VIEW_CHANNEL
+from tests.scenarios.slack.scene import eventually, every_source
+
+MERGER = "The zephyr merger closes in May"
+ASKED = "when does the zephyr merger close?"
+CLOSED = (0, VIEW_CHANNEL)
+OPEN = (VIEW_CHANNEL, 0)
+
+
+@pytest.fixture
+def board(house):
+    """A channel for the role "board" alone, which quince has."""
+    return closed_for(house, "board", role(house))
+
+
+def role(house):
+    found = house.discord.add_role(house.guild, "board")
+    house.discord.set_member_roles(house.guild, house.quince, [found])
+    return found
+
+
+def closed_for(house, name, who, text=MERGER):
+    place = house.discord.add_channel(house.guild, name, overwrites={house.guild: CLOSED, house.us: OPEN, who: OPEN})
+    house.seed(place, [(house.quince, text)])
+    return place
+
+
+def role_named(house, name):
+    return next(one["id"] for one in house.discord.guilds[house.guild]["roles"] if one["name"] == name)
+
+
+async def knows(house, who):
+    """Whether the bot tells somebody alone about the merger."""
+    return "May" in "\n".join(await house.ask(ASKED, who=who))
+
+
+async def test_a_role_given_or_taken_counts_at_once(house, board):
+    found = role_named(house, "board")
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+        assert not await knows(house, house.tamarind)
+        house.discord.set_member_roles(house.guild, house.tamarind, [found])
+        house.discord.set_member_roles(house.guild, house.quince, [])
+        await house.settled()
+        assert await knows(house, house.tamarind)
+        assert not await knows(house, house.quince)
+
+
+async def test_an_overwrite_counts_at_once(house, board):
+    async with house.bot(every_source):
+        overwrites = {house.guild: CLOSED, house.us: OPEN, house.sorrel: OPEN}
+        house.discord.set_overwrites(board, overwrites)
+        await house.settled()
+        assert await knows(house, house.sorrel)
+        assert not await knows(house, house.quince)
+
+
+async def test_a_role_that_is_changed_or_deleted_counts_at_once(house, board):
+    keepers = house.discord.add_role(house.guild, "all-seeing")
+    house.discord.set_member_roles(house.guild, house.sorrel, [keepers])
+    async with house.bot(every_source):
+        assert not await knows(house, house.sorrel)
+        house.discord.change_role(house.guild, keepers, permissions=ADMINISTRATOR)
+        await house.settled()
+        assert await knows(house, house.sorrel)
+        house.discord.delete_role(house.guild, role_named(house, "board"))
+        await house.settled()
+        assert not await knows(house, house.quince)
+
+
+async def test_a_channel_that_one_person_may_not_read_is_public_no_longer(house):
+    place = house.add_channel("cellar")
+    house.seed(place, [(house.quince, MERGER)])
+    async with house.bot(every_source):
+        house.discord.set_overwrites(place, {house.tamarind: CLOSED})
+        await house.settled()
+        house.mention(ASKED)
+        await house.settled()
+        assert house.shown_to("in May") == set()
+        assert await knows(house, house.quince)
+        assert not await knows(house, house.tamarind)
+
+
+async def test_channels_with_the_same_overwrites_hear_of_each_other_and_no_others(house, board):
+    found = role_named(house, "board")
+    twin = closed_for(house, "board-notes", found, "Notes on pears")
+    other = closed_for(house, "hiring", house.quince, "Notes on plums")
+    async with house.bot(every_source):
+        for where, hears in ((twin, True), (other, False)):
+            house.mention(ASKED, where=where)
+            await house.settled()
+            assert ("May" in house.seen(where=where)[-1].text) is hears, where
+        house.discord.set_overwrites(twin, {house.guild: CLOSED, house.us: OPEN, house.sorrel: OPEN, found: OPEN})
+        await house.settled()
+        house.mention(ASKED, where=twin)
+        await house.settled()
+        assert "May" not in house.seen(where=twin, viewer=house.quince)[-1].text
+
+
+async def test_a_channel_without_its_history_is_reported_and_taken_for_closed_not_for_empty(house):
+    place = house.add_channel("cellar")
+    house.seed(place, [(house.quince, MERGER)])
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+        before = len(house.discord.calls_of("GET /channels/{channel_id}/messages"))
+        house.discord.set_overwrites(place, {house.us: (VIEW_CHANNEL, READ_MESSAGE_HISTORY)})
+        await house.settled()
+        assert not await knows(house, house.quince)
+        assert await house.rows("SELECT count(*) FROM message WHERE body = %(text)s AND NOT deleted", text=MERGER) == [
+            (1,)
+        ]
+        assert len(house.discord.calls_of("GET /channels/{channel_id}/messages")) == before
+        assert "Read Message History" in await house.order("reindex", channel=place)
+        house.discord.set_overwrites(place, {})
+        await house.settled()
+        assert await knows(house, house.quince)
+
+
+async def test_what_was_changed_while_the_bot_was_away_counts_when_it_is_back(house, board):
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+    with house.discord.silently():
+        house.discord.set_member_roles(house.guild, house.quince, [])
+    async with house.bot(every_source):
+        await eventually(lambda: is_closed(house, board))
+        assert not await knows(house, house.quince)
+
+
+async def is_closed(house, channel):
+    return not await house.rows(
+        "SELECT 1 FROM membership JOIN channel USING (channel_pk) JOIN person USING (person_pk) "
+        "WHERE channel_id = %(channel)s AND person_id = %(person)s",
+        channel=channel,
+        person=house.quince,
+    )

@@ -1,0 +1,44 @@
+"""Answers for one person: direct messages, commands, and the command in the menu of a message."""
+
+from tests.scenarios.slack.talk import KAFKA, WHY_KAFKA
+
+CODE = "The cellar door code is 4711"
+WHICH_CODE = "what is the cellar door code?"
+
+
+async def test_a_direct_answer_draws_on_what_the_asker_may_read(house):
+    cellar = house.add_channel("cellar", members=[house.sorrel])
+    house.seed(cellar, [(house.sorrel, CODE)])
+    async with house.bot():
+        house.dm(WHICH_CODE, who=house.sorrel)
+        house.dm(WHICH_CODE, who=house.quince)
+        assert CODE in (await house.answer(where=house.im(house.sorrel))).text
+        assert "4711" not in (await house.answer(where=house.im(house.quince))).text
+    assert house.shown_to("4711") == {house.sorrel}
+
+
+async def test_what_is_said_to_the_bot_alone_is_never_learned(house):
+    async with house.bot():
+        house.dm("The spare key lies under the rhubarb pot")
+        await house.answer(where=house.im())
+        asked = house.mention("where is the spare key under the rhubarb pot?", who=house.tamarind)
+        answer = await house.answer(asked)
+        assert await house.rows("SELECT body FROM message WHERE body ILIKE '%%rhubarb%%'") == []
+    assert "Nothing found" in answer.text
+
+
+async def test_asking_about_a_message_is_answered_to_who_asked_alone(house):
+    async with house.bot():
+        asked_of = house.say("why did we drop Kafka again?", who=house.tamarind)
+        told = await house.ask_about(asked_of)
+        assert house.seen(viewer=house.sorrel) == []
+    assert KAFKA in "".join(told)
+
+
+async def test_a_private_command_is_seen_by_nobody_else_and_a_public_one_by_everybody(house):
+    async with house.bot():
+        await house.ask(WHY_KAFKA)
+        assert house.shown_to(KAFKA) == {house.quince}
+        await house.ask(WHY_KAFKA, public=True)
+        [answer] = [one for one in await house.answers(viewer=house.sorrel) if KAFKA in one.text]
+    assert answer.only_for is None

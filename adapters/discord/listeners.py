@@ -16,7 +16,7 @@ from aiohttp import ClientError
 
 from adapters import fields
 from adapters.commands import Ask, Summary, Typed
-from adapters.discord.calls import DiscordRefused
+from adapters.discord.calls import Calls, DiscordRefused
 from adapters.discord.commands import Translator, Tree, tree_hash
 from adapters.discord.components import action_of, reason_modal
 from adapters.discord.guild import Guild
@@ -191,10 +191,9 @@ class Listeners:
         kept, _ = await asyncio.gather(
             self._accept(interaction, kind, ephemeral=ephemeral), _respond(interaction, deferred(ephemeral=ephemeral))
         )
-        if not kept and interaction.guild_id is not None:
-            calls = self._guild_of(interaction.guild_id).calls
+        if not kept:
             with suppress(DiscordRefused, SourceUnavailable):
-                await calls.edit_original(interaction.token, error_message(SORRY))
+                await Calls(self._known_client()).edit_original(interaction.token, error_message(SORRY))
 
     async def _accept(self, interaction: discord.Interaction[Any], kind: str, *, ephemeral: bool = True) -> bool:
         payload = interaction_record(interaction) | {"ephemeral": ephemeral}

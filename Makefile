@@ -24,7 +24,7 @@ test: setup ## set up, then check
 check: lint ## lint, types, import rules and tests; needs `make setup`
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -83,6 +83,7 @@ class CatchingUp:
 
     async def _catch_up(self, until: datetime | None) -> None:
         """Reads anew who and what there is, then every channel back to when its events were last received."""
+        await self._kept.upkeep.missed(*self._ref)
         await self._kept.look_round()
         if until is None:
             return

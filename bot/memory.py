@@ -27,7 +27,6 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bot.conversation import Question, Turn
 from bot.ports import MemoryUnavailable
-from knowledge.messages import storable
 
 log = structlog.get_logger()
 
@@ -220,7 +219,7 @@ class RedisMemory:
 
     async def forget_messages(self, message_keys: Collection[str]) -> int:
         """Drop every turn, of any conversation, that used any of these messages; returns their number."""
-        keys = sorted({storable(key) for key in message_keys})
+        keys = sorted({_storable(key) for key in message_keys})
         dropped = 0
         for start in range(0, len(keys), FORGET_BATCH):
             dropped += int(await self._run(FORGET, None, GONE_SECONDS, *keys[start : start + FORGET_BATCH]))
@@ -284,15 +283,15 @@ def memory_key(question: Question) -> str:
         question.conversation,
         question.audience.key,
     )
-    return ":".join((PREFIX, "turns", *(quote(storable(part), safe="") for part in parts)))
+    return ":".join((PREFIX, "turns", *(quote(_storable(part), safe="") for part in parts)))
 
 
 def _write(turn: Turn, max_chars: int) -> str:
-    question, answer = storable(turn.question), storable(turn.answer)
+    question, answer = _storable(turn.question), _storable(turn.answer)
     if len(question) + len(answer) > max_chars:
         question = _clip(question, max_chars // 2)
         answer = _clip(answer, max_chars - len(question))
-    messages = [storable(key) for key in turn.message_keys]
+    messages = [_storable(key) for key in turn.message_keys]
     chars = len(question) + len(answer)
     return json.dumps({"question": question, "answer": answer, "messages": messages, "chars": chars})
 
@@ -308,6 +307,11 @@ def _read(raw: bytes) -> Turn | None:
             return Turn(question, answer, tuple(str(key) for key in messages))
         case _:
             return None
+
+
+def _storable(text: str) -> str:
+    """Half a surrogate pair is no text to Redis' JSON reader."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _clip(text: str, chars: int) -> str:

@@ -26,6 +26,10 @@ class Upkeep:
         """A workspace is connected from now on. Returns until when its events were received before, if ever."""
         return await self.presence.connect(platform, workspace, name)
 
+    async def missed(self, platform: str, workspace: str) -> None:
+        """Events of it may have been missed: who is where must be asked again before it counts."""
+        await self.presence.unsettle(platform, workspace)
+
     async def seen(self, platform: str, workspace: str) -> None:
         """Its events have been received up to now."""
         await self.presence.seen(platform, workspace)

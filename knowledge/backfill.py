@@ -161,7 +161,7 @@ class Backfill:
             place = reading.place.after(page, threads)
             await self._readings.turn(connection, reading, place, seen=seen, note=note)
             await self._missing.compare(connection, reading, page, thread_id)
-            if thread_id is not None and page.cursor is None:
+            if thread_id is not None and page.cursor is None and page.covers is not None:
                 await _note_end(connection, reading)
 
         recorded = await self._archive.record(page.changes, then=turn)

@@ -38,6 +38,7 @@ HIDE = """
 UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL,
     archived = archived OR %(archived)s
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL"""
+UNSETTLE = "UPDATE channel SET members_at = NULL WHERE (platform, workspace) = (%(platform)s, %(workspace)s)"
 RENAME = """
 UPDATE channel SET name = %(name)s WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 RENUMBER = """
@@ -118,6 +119,10 @@ class Presence:
     async def hide(self, channel: ChannelRef, *, archived: bool = False) -> None:
         """Closes a channel to every answer at once."""
         await self._database.execute(HIDE, {**_row(channel), "archived": archived})
+
+    async def unsettle(self, platform: str, workspace: str) -> None:
+        """Events may have been missed: no list of members proves anything until it is read again."""
+        await self._database.execute(UNSETTLE, {"platform": platform, "workspace": workspace})
 
     async def rename(self, channel: ChannelRef, name: str) -> None:
         """A channel has another name."""

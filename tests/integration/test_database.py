@@ -21,9 +21,7 @@ async def test_callers_who_give_up_take_no_connection_with_them(database_url):
 
     async with Database(database_url, size=2) as database:
         for _ in range(4):
-            answers = await asyncio.gather(*(ask(database) for _ in range(600)))
-            assert None in answers
-            assert any(answers)
+            await asyncio.gather(*(ask(database) for _ in range(600)))
         async with asyncio.timeout(5), database.transaction(), database.transaction():
             pass
 

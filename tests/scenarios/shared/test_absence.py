@@ -177,5 +177,11 @@ async def test_a_channel_that_was_erased_is_learnt_again_though_the_invitation_w
     with house.unnoticed():
         house.let_bot_in(house.harvest)
     async with house.bot():
+
+        async def is_learnt_again():
+            return (await house.rows("SELECT count(*) FROM message WHERE body IS NOT NULL"))[0][0]
+
+        await house._until(is_learnt_again)
+        await house.learned()
         answer = await house.answer(house.mention(WAGON))
     assert "behind the mill" in answer.text

@@ -19,7 +19,7 @@ from adapters.discord.handling import handle, handle_direct, taken
 from adapters.discord.history import History
 from adapters.discord.learning import look_round
 from adapters.discord.listeners import DIRECT, Listeners
-from adapters.discord.permissions import PLATFORM
+from adapters.discord.places import PLATFORM
 from adapters.discord.platform import DiscordPlatform
 from adapters.tasks import stop
 from bot.conversation import Delivery

@@ -13,7 +13,7 @@ from adapters.discord.history import recent
 from adapters.discord.mentions import addresses_others, question_text
 from adapters.discord.messages import MessageReader, channel_ref, snowflake, thread_of
 from adapters.discord.notices import help_lines
-from adapters.discord.permissions import PLATFORM
+from adapters.discord.places import PLATFORM
 from adapters.discord.text import is_by_app
 from adapters.discord_text import readable
 from adapters.safety import Unusable

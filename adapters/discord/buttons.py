@@ -9,7 +9,7 @@ from adapters.discord import components, render
 from adapters.discord.calls import DiscordRefused
 from adapters.discord.guild import Guild
 from adapters.discord.messages import snowflake
-from adapters.discord.permissions import PLATFORM
+from adapters.discord.places import PLATFORM
 from adapters.discord.telling import tell
 from bot.answer_records import Posted
 from bot.conversation import Request, Task

@@ -9,7 +9,8 @@ from typing import Any
 import discord
 
 from adapters.discord.calls import Calls
-from adapters.discord.permissions import PLATFORM, Readable, described, is_private_thread, may_read, readers
+from adapters.discord.permissions import Readable, described, is_private_thread, may_read, readers
+from adapters.discord.places import PLATFORM
 from adapters.discord_text import Names
 from adapters.tasks import Tasks
 from bot.desk import Desk

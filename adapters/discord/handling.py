@@ -17,6 +17,7 @@ from adapters.discord.history import message, moment
 from adapters.discord.learning import look_round, on_channel, on_member
 from adapters.discord.messages import MessageReader, snowflake
 from adapters.discord.ordering import on_command
+from adapters.discord.places import PLATFORM
 from adapters.discord.text import is_by_app
 from adapters.safety import LeftOut, Unusable
 from bot.conversation import Delivery
@@ -65,7 +66,7 @@ async def handle_direct(guilds: Sequence[Guild], delivery: Delivery) -> None:
     author = snowflake(fields.record(delivery.payload.get("author")), "id")
     shared = [guild for guild in guilds if author and guild.has(author)]
     if not shared:
-        log.info("event_of_strangers", adapter="discord")
+        log.info("event_of_strangers", adapter=PLATFORM)
         return
     if len(shared) > 1:
         asked = fields.text(delivery.payload, "content").casefold()
@@ -113,7 +114,7 @@ async def _on_place(guild: Guild, happened: seen.Seen) -> None:
         case seen.RolesChanged():
             await look_round(guild)
         case seen.GuildGone():
-            for joined in await guild.desk.upkeep.joined("discord", guild.workspace):
+            for joined in await guild.desk.upkeep.joined(PLATFORM, guild.workspace):
                 await observe([Hidden(joined.ref)])
 
 
@@ -212,7 +213,7 @@ def taken(guild: Guild) -> Callable[[ChannelRef, Sequence[Mapping[str, object]]]
 async def _keep_files(guild: Guild, record: Mapping[str, object]) -> None:
     """Files take long: the reading goes on meanwhile."""
     delivery_id = f"files:{snowflake(record, 'id')}"
-    await guild.desk.inbox.accept(Delivery("discord", guild.workspace, delivery_id, "files", record))
+    await guild.desk.inbox.accept(Delivery(PLATFORM, guild.workspace, delivery_id, "files", record))
 
 
 async def _keep_missed(guild: Guild, record: Mapping[str, object]) -> None:
@@ -220,4 +221,4 @@ async def _keep_missed(guild: Guild, record: Mapping[str, object]) -> None:
     message_id = snowflake(record, "id")
     kind = seen.kind_of(record, guild.bot_id, guild.role_ids)
     if kind is not None and datetime.now(UTC) - moment(message_id) < MISSED:
-        await guild.desk.inbox.accept(Delivery("discord", guild.workspace, f"m:{message_id}", kind, record))
+        await guild.desk.inbox.accept(Delivery(PLATFORM, guild.workspace, f"m:{message_id}", kind, record))

@@ -15,6 +15,7 @@ from adapters.discord.permissions import (
     is_readable_kind,
     may_read,
 )
+from adapters.discord.places import PLATFORM
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
 from knowledge.messages import Channel, Happening, Hidden, Joined, Left, Person, Visibility
 
@@ -34,14 +35,14 @@ async def look_round(guild: Guild) -> None:
     people: list[Happening] = [person_of(member) for member in known.members]
     for start in range(0, len(people), PEOPLE_AT_ONCE):
         await guild.desk.upkeep.observe(people[start : start + PEOPLE_AT_ONCE])
-    before = await guild.desk.upkeep.joined("discord", guild.workspace)
+    before = await guild.desk.upkeep.joined(PLATFORM, guild.workspace)
     readable = [channel for channel in _channels(known) if may_read(channel, known.me)]
     for channel in readable:
         await enter(guild, channel)
     open_ids = {str(channel.id) for channel in readable}
     for one in before:
         if one.ref.channel_id not in open_ids:
-            await _look_at(guild, one.ref.channel_id)
+            await on_channel(guild, one.ref.channel_id)
     if not before and readable:
         await _post_notice(guild)
 
@@ -60,16 +61,6 @@ async def note_readers(guild: Guild, channel: Channel) -> None:
         await guild.desk.upkeep.observe([await guild.members(channel.ref)])
     except ChannelUnreadable:
         await guild.desk.upkeep.observe([Hidden(channel.ref)])
-
-
-async def on_channel(guild: Guild, channel_id: str) -> None:
-    """A channel was made or changed: its name, its overwrites, whether the bot may read it."""
-    await _look_at(guild, channel_id)
-
-
-async def on_roles(guild: Guild) -> None:
-    """A role was changed: any channel may have other readers now."""
-    await look_round(guild)
 
 
 async def on_member(guild: Guild, user_id: str) -> None:
@@ -109,7 +100,8 @@ async def _post_notice(guild: Guild) -> None:
         log.warning("notice_not_posted", workspace=guild.workspace, error=type(error).__name__)
 
 
-async def _look_at(guild: Guild, channel_id: str) -> None:
+async def on_channel(guild: Guild, channel_id: str) -> None:
+    """A channel was made or changed: its name, its overwrites, whether the bot may read it."""
     try:
         channel = await guild.find(channel_id)
     except ChannelUnreadable:
@@ -119,7 +111,6 @@ async def _look_at(guild: Guild, channel_id: str) -> None:
     if isinstance(channel, discord.Thread) and not is_private_thread(channel):
         return
     if is_readable_kind(channel) or is_private_thread(channel):
-        await guild.desk.upkeep.observe([described(channel)])
         await enter(guild, channel)
 
 

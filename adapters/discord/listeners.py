@@ -21,7 +21,7 @@ from adapters.discord.commands import Translator, Tree, tree_hash
 from adapters.discord.components import action_of, reason_modal
 from adapters.discord.guild import Guild
 from adapters.discord.messages import channel_ref, emoji_name, place_of, record_of
-from adapters.discord.permissions import PLATFORM
+from adapters.discord.places import PLATFORM
 from adapters.discord.render import error_message
 from adapters.discord.seen import Kind, kind_of
 from adapters.discord.signatures import Interaction

@@ -17,12 +17,12 @@ import discord
 from adapters import fields
 from adapters.dates import Dates
 from adapters.discord.mentions import addresses_us, replies_to_us
+from adapters.discord.places import PLATFORM
 from adapters.discord.text import is_by_app, message_text
 from adapters.discord_text import Names
 from adapters.safety import LeftOut, Unusable
 from knowledge.messages import ChannelRef, MessageRef, Person, PersonKind, PersonRef, SourceMessage, Version
 
-PLATFORM = "discord"
 SAID = frozenset({0, 19, 20, 23})
 """Types of messages in which somebody says something: plain ones, replies, and apps' answers to commands."""
 _HAS_THREAD = 1 << 5

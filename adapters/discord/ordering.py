@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -12,8 +13,8 @@ from adapters.discord import notices, render
 from adapters.discord.guild import Guild
 from adapters.discord.messages import snowflake
 from adapters.discord.options import Here, link_in, read
-from adapters.discord.permissions import PLATFORM, is_private_thread
-from adapters.discord.places import Place
+from adapters.discord.permissions import is_private_thread
+from adapters.discord.places import PLATFORM, Place
 from adapters.discord.posting import Posting
 from adapters.discord.telling import tell
 from bot.conversation import Request, Task
@@ -100,21 +101,8 @@ async def _show_progress(guild: Guild, posting: Posting, lines: tuple[str, ...],
 
 async def _sum_up(guild: Guild, payload: Mapping[str, object], here: Here, wanted: Summary) -> None:
     asked = _request(guild, payload, here, "", task=Task.SUMMARY)
-    await guild.desk.answers.ask(
-        Request(
-            answer_id=asked.answer_id,
-            channel=asked.channel,
-            text="",
-            asker=asked.asker,
-            message_id=asked.message_id,
-            task=Task.SUMMARY,
-            private=asked.private,
-            since=wanted.since,
-            of_channel=wanted.channel,
-            of_thread=wanted.of_thread,
-            reply_to=asked.reply_to,
-        )
-    )
+    asked = replace(asked, thread_id=None, since=wanted.since, of_channel=wanted.channel, of_thread=wanted.of_thread)
+    await guild.desk.answers.ask(asked)
 
 
 def _request(

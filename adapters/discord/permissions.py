@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import discord
 
+from adapters.discord.places import PLATFORM
 from knowledge.messages import Channel, ChannelRef, Visibility
 
-PLATFORM = "discord"
 PRIVATE_THREAD = discord.ChannelType.private_thread
 # Channels that one must be able to join to read what is written in them.
 VOICE = {discord.ChannelType.voice, discord.ChannelType.stage_voice}

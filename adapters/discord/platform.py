@@ -6,7 +6,7 @@ from adapters.discord import render
 from adapters.discord.asking import question_of
 from adapters.discord.calls import DiscordRefused
 from adapters.discord.guild import Guild
-from adapters.discord.permissions import PLATFORM
+from adapters.discord.places import PLATFORM
 from adapters.discord.posting import ChannelPlace, Posting, lost
 from adapters.discord.replies import EditedReply
 from adapters.discord.telling import held_place

@@ -1,7 +1,6 @@
 """Discord as the application runs it: one bot, connected to every guild that invited it, each kept in step."""
 
 import asyncio
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -92,10 +91,6 @@ class DiscordAdapter:
             await guild.tasks.stop()
         if self._client is not None:
             await self._client.close()
-        # discord.py forgets the heartbeat of a connection that was being opened when it was closed.
-        for thread in threading.enumerate():
-            if isinstance(thread, discord.gateway.KeepAliveHandler):
-                thread.stop()
 
     async def run(self) -> None:
         """Receives events until cancelled. Errors: `BadConfiguration` when Discord refuses token, intents or shards."""

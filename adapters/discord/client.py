@@ -6,11 +6,14 @@ import discord
 
 from adapters.discord.commands import Translator, build_tree
 from adapters.discord.listeners import Listeners
+from adapters.discord.sockets import Sockets
 
 INTENTS = discord.Intents(
     guilds=True, members=True, guild_messages=True, dm_messages=True, guild_reactions=True, message_content=True
 )
 HEARTBEAT_TIMEOUT_SECONDS = 30.0
+# A session counts as ready when no further guild has been told of for so long.
+LAST_GUILD_SECONDS = 2.0
 # We never speak: that the packages for it are missing is no news.
 discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
@@ -25,9 +28,11 @@ class Ears(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             chunk_guilds_at_startup=True,
             heartbeat_timeout=HEARTBEAT_TIMEOUT_SECONDS,
+            guild_ready_timeout=LAST_GUILD_SECONDS,
             **options,
         )
         self.heard_by = listeners
+        self._sockets = Sockets(self.http)
         self.unheard: set[int] = set()
         """The shards whose connection is broken: nothing is known of their guilds until it is open again."""
         self.tree = build_tree(self, listeners.on_command)
@@ -36,6 +41,16 @@ class Ears(discord.Client):
         """Before connecting: Discord is told our commands, if they changed."""
         await self.tree.set_translator(Translator())
         await self.heard_by.on_login(self, self.tree)
+
+    def dispatch(self, event: str, /, *args: Any, **options: Any) -> None:
+        """Hands on an event. After the end there is nobody left to hear, and discord.py would stumble over that."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **options)
+
+    async def close(self) -> None:
+        """Ends every connection, and waits for the handlers of what came by them."""
+        await super().close()
+        await self._sockets.close()
 
     async def on_ready(self) -> None:
         """A new session: what came before it is lost and must be read."""

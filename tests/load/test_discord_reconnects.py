@@ -8,7 +8,7 @@ from datetime import timedelta
 import discord
 import pytest
 
-from adapters.discord import history
+from adapters.discord import client, history
 from bot.config import Settings
 from tests.fakes.discord import Clock, FakeDiscord
 from tests.scenarios.slack.conftest import running
@@ -39,6 +39,7 @@ def budget(monkeypatch):
 
     monkeypatch.setattr(discord.Client, "before_identify_hook", before_identify)
     monkeypatch.setattr(history, "UNSETTLED", UNSETTLED)
+    monkeypatch.setattr(client, "LAST_GUILD_SECONDS", 0.1)
     return clock
 
 
@@ -57,7 +58,6 @@ async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, 
             discord={"token": fake.token, "api_url": fake.api_url, "gateway_url": fake.gateway_url},
         )
         async with running(settings) as (app, _):
-            app.adapters[0]._client._connection.guild_ready_timeout = 0.1
             await fake.connected()
             await until_kept(app, talk)
             writing = asyncio.create_task(talk.go_on())

@@ -84,6 +84,8 @@ class Wire:
         """Whether a heartbeat gets its ACK."""
         self.refuses_connections = False
         """Whether nobody can connect: HTTP 503."""
+        self.says_hello = True
+        """Whether a connection hears anything at all."""
         self.connections: list[Connection] = []
         self.openings: list[Opening] = []
         self.dispatches: list[Dispatch] = []
@@ -103,7 +105,8 @@ class Wire:
         self.connections.append(connection)
         pump = self.spawn(self._pump(connection))
         try:
-            await connection.say(HELLO, {"heartbeat_interval": self.heartbeat_interval_ms, "_trace": []})
+            if self.says_hello:
+                await connection.say(HELLO, {"heartbeat_interval": self.heartbeat_interval_ms, "_trace": []})
             async for frame in ws:
                 if frame.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     await self._hear(connection, frame.data)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import discord
 import pytest
 
+from adapters.discord import client
 from bot.config import Settings
 from bot.memory import open_redis
 from tests.fakes.discord.fake import FakeDiscord
@@ -15,7 +16,8 @@ from tests.scenarios.slack.conftest import running
 
 @pytest.fixture
 async def server(monkeypatch):
-    """The fake. Where discord.py looks for Discord is put back afterwards."""
+    """The fake, whose guilds are told of without a pause. Where discord.py looks for Discord is put back afterwards."""
+    monkeypatch.setattr(client, "LAST_GUILD_SECONDS", 0.2)
     monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
     gateway = discord.gateway.DiscordWebSocket
     monkeypatch.setattr(gateway, "DEFAULT_GATEWAY", gateway.DEFAULT_GATEWAY)

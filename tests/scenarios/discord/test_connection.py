@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import discord
 import pytest
 
 from adapters import catching_up
@@ -147,6 +148,36 @@ async def test_a_session_that_is_resumed_loses_nothing_and_repeats_nothing(house
         assert (await house.rows(KEPT, words=KAFKA)) == [(0,)]
     assert [one.outcome for one in gateway.openings] == ["ready", "resumed"]
     assert any(one.is_replayed and one.event == "MESSAGE_CREATE" for one in gateway.dispatches)
+
+
+@pytest.mark.parametrize("how", ["closed", "refused", "dropped", "greeted"])
+async def test_a_stop_leaves_no_connection_behind_however_the_last_ones_ended(house, how, unclosed):
+    gateway = house.discord.gateway
+    async with house.bot():
+        gateway.says_hello = how != "greeted"
+        match how:
+            case "closed" | "greeted":
+                gateway.close(4000)
+            case "refused":
+                gateway.invalidate()
+            case "dropped":
+                gateway.drop()
+        count = 1 if how == "greeted" else 2
+        await house.discord.until(lambda: len(gateway.openings) == count and len(gateway.connections) == 1)
+    assert unclosed() == []
+
+
+@pytest.fixture
+def unclosed(monkeypatch):
+    """The addresses of discord.py's sockets that still hold a connection."""
+    sockets, connect = [], discord.http.HTTPClient.ws_connect
+
+    async def remembered(*args, **options):
+        sockets.append(await connect(*args, **options))
+        return sockets[-1]
+
+    monkeypatch.setattr(discord.http.HTTPClient, "ws_connect", remembered)
+    return lambda: [str(one._response.url) for one in sockets if one._response.connection is not None]
 
 
 async def test_what_came_while_a_session_ended_is_read(house):

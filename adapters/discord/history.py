@@ -49,22 +49,30 @@ class History:
     async def thread(self, channel: ChannelRef, thread_id: str, cursor: str | None) -> Page:
         """One page of a thread, oldest first. One that is gone is an empty page. Errors: as `history`."""
         asked_at = datetime.now(UTC)
+        lower = (moment(cursor) if cursor else self._before(channel, thread_id)) + A_MOMENT
         try:
             found = await self._guild.find(thread_id)
         except ChannelUnreadable as error:
             if isinstance(error.__cause__, discord.NotFound):
-                return Page(changes=(), covers=(moment(thread_id), asked_at - UNSETTLED))
+                return Page(changes=(), covers=(lower, asked_at - UNSETTLED))
             raise
         after = discord.Object(int(cursor)) if cursor else None
         messages = await self._read(found, after=after, oldest_first=True)
         is_last = len(messages) < LIMIT
-        lower = moment(cursor) + A_MOMENT if cursor else moment(thread_id)
         upper = asked_at - UNSETTLED if is_last else messages[-1].created_at
         return Page(
             changes=tuple(await self._take(channel, [record_of(message) for message in messages])),
             cursor=None if is_last else str(messages[-1].id),
             covers=(lower, upper) if lower <= upper else None,
         )
+
+    def _before(self, channel: ChannelRef, thread_id: str) -> datetime:
+        """What a thread lists is newer than this. The message that began it has its id, and stands in it in a forum only.
+
+        Errors: `SourceUnavailable`.
+        """
+        is_post = isinstance(self._guild.guild.get_channel(int(channel.channel_id)), discord.ForumChannel)
+        return moment(thread_id) - A_MOMENT if is_post else moment(thread_id)
 
     async def _messages(self, found: Readable, channel: ChannelRef, place: str, since: datetime | None) -> Page:
         asked_at = datetime.now(UTC)

@@ -65,6 +65,7 @@ async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, 
                 KINDS[kind](fake.gateway)
                 await fake.connected(number, timeout=60)
                 await asyncio.sleep(dice.random() * 0.1)
+                fake.calls.clear()  # with every page that was read
             writing.cancel()
             missing, left = await until_kept(app, talk)
         openings = Counter(f"{one.op} {one.outcome}" for one in fake.gateway.openings)

@@ -65,8 +65,11 @@ async def test_what_was_missed_while_away_is_made_good(house, absent):
     await absent()
     async with house.bot() as app:
         await compared(house)
-        bodies = {one: await message(app, one) for one in (keep, edit, gone, reply, posted, late, young_reply)}
+        told = (old, young, keep, edit, gone, reply, posted, late, young_reply)
+        bodies = {one: await message(app, one) for one in told}
         assert {one: found and found[0] for one, found in bodies.items()} == {
+            old: "Who mends the ladder?",
+            young: "Ladders?",
             keep: "The kettle stays in the barn",
             edit: "The kettle is worth fifty",
             gone: None,

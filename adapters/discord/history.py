@@ -67,7 +67,7 @@ class History:
         )
 
     def _before(self, channel: ChannelRef, thread_id: str) -> datetime:
-        """What a thread lists is newer than this. The message that began it has its id, and stands in it in a forum only.
+        """What a thread lists is newer. The message that began it has its id, and stands in it in a forum only.
 
         Errors: `SourceUnavailable`.
         """

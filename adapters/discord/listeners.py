@@ -23,7 +23,7 @@ from adapters.discord.guild import Guild
 from adapters.discord.messages import channel_ref, emoji_name, place_of, record_of
 from adapters.discord.places import PLATFORM
 from adapters.discord.render import error_message
-from adapters.discord.seen import Kind, kind_of
+from adapters.discord.seen import MISSED, Kind, edit_id, kind_of
 from adapters.discord.signatures import Interaction
 from bot.conversation import Delivery
 from bot.desk import Desk
@@ -73,13 +73,10 @@ class Listeners:
 
     async def on_message(self, message: discord.Message) -> None:
         """A message of whoever, wherever we can see it."""
-        client = self._known_client()
         record = record_of(message)
         resolved = message.reference.resolved if message.reference is not None else None
-        to_us = isinstance(resolved, discord.Message) and resolved.author == client.user
-        bot_id = str(client.user.id) if client.user else ""
-        role = message.guild.self_role if message.guild is not None else None
-        kind = kind_of(record, bot_id, [str(role.id)] if role is not None else [], replied_to_us=to_us)
+        to_us = isinstance(resolved, discord.Message) and resolved.author == self._known_client().user
+        kind = self._kind_of(record, message.guild, replied_to_us=to_us)
         if kind is not None:
             await self._keep(kind, message.guild.id if message.guild else None, record, f"m:{message.id}")
 
@@ -89,8 +86,11 @@ class Listeners:
         is_ours = message.author == self._known_client().user
         if message.edited_at is None or message.guild is None or is_ours:
             return
-        when = message.edited_at.timestamp()
-        await self._keep(Kind.EDIT, message.guild.id, record_of(message), f"e:{message.id}:{when}")
+        record = record_of(message)
+        # Discord tells of an edited message again when it gets a preview or a thread, be it years later.
+        is_new = datetime.now(UTC) - message.edited_at < MISSED
+        asks = is_new and self._kind_of(record, message.guild) is Kind.MENTION
+        await self._keep(Kind.EDIT_MENTION if asks else Kind.EDIT, message.guild.id, record, edit_id(record))
 
     async def on_deleted(self, guild_id: int | None, channel_id: int, ids: list[int]) -> None:
         """One message, or many at once."""
@@ -213,6 +213,11 @@ class Listeners:
                 self._guild_of(guild_id).gap.set()
             return False
         return True
+
+    def _kind_of(self, record: Mapping[str, object], guild: discord.Guild | None, **more: bool) -> Kind | None:
+        us = self._known_client().user
+        role = guild.self_role if guild is not None else None
+        return kind_of(record, str(us.id) if us else "", [str(role.id)] if role is not None else [], **more)
 
     async def _place(self, guild_id: int, channel_id: int) -> dict[str, str]:
         """Where something stands. A thread that is archived is not in the cache: Discord is asked."""

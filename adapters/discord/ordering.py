@@ -10,6 +10,7 @@ from adapters import fields
 from adapters.commands import Ask, Help, Misunderstood, Summary
 from adapters.discord import notices, render
 from adapters.discord.guild import Guild
+from adapters.discord.learning import closed_past
 from adapters.discord.messages import snowflake
 from adapters.discord.options import Here, link_in, read
 from adapters.discord.permissions import is_private_thread
@@ -18,7 +19,7 @@ from adapters.discord.progress import show_progress
 from adapters.discord.telling import tell
 from bot.conversation import Request, Task
 from bot.errors import BotError
-from bot.orders import Order, Orderer, Reindex
+from bot.orders import Order, Orderer, Reindex, ShowStatus
 from bot.requests import answer_id_of
 from knowledge.errors import ChannelUnreadable, KnowledgeError, SourceUnavailable
 
@@ -58,10 +59,21 @@ async def _perform(guild: Guild, payload: Mapping[str, object], order: Order, by
         log.warning("order_failed", error=type(error).__name__)
         await tell(guild, payload, render.error_message(SORRY))
         return
-    lines = (*carried.lines, *await _hindrance(guild, order))
+    lines = (*_closed(guild, order), *carried.lines, *await _hindrance(guild, order))
     posting = await tell(guild, payload, render.notice(lines))
     if carried.job_id is not None and posting is not None:
         guild.tasks.start(show_progress(guild, payload, posting, lines, carried.job_id))
+
+
+def _closed(guild: Guild, order: Order) -> tuple[str, ...]:
+    """What the state of things does not show: channels that were never learnt, because their past is closed."""
+    if not isinstance(order, ShowStatus):
+        return ()
+    try:
+        names = closed_past(guild)
+    except SourceUnavailable:
+        return ()
+    return (notices.closed_line(names),) if names else ()
 
 
 async def _hindrance(guild: Guild, order: Order) -> tuple[str, ...]:

@@ -16,8 +16,9 @@ from adapters.discord.client import Client, ShardedClient
 from adapters.discord.guild import AWAY, Guild, Options
 from adapters.discord.handling import handle, handle_direct, taken
 from adapters.discord.history import History
+from adapters.discord.intake import DIRECT
 from adapters.discord.learning import look_round
-from adapters.discord.listeners import DIRECT, Listeners
+from adapters.discord.listeners import Listeners
 from adapters.discord.places import PLATFORM
 from adapters.discord.platform import DiscordPlatform
 from adapters.discord.progress import resume_progress

@@ -1,9 +1,10 @@
 """The text of attached files: fetched within limits, and kept below the words of the message that carries them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -52,3 +53,20 @@ async def fetch(address: str, headers: Mapping[str, str], *, page_expected: bool
         return None
     is_page = data[:PAGE_BEGINNING_WITHIN].lstrip().lower().startswith(PAGE_BEGINNINGS) and not page_expected
     return None if is_page else data or None
+
+
+def is_own_host(address: str, api_url: str, *, api_hosts: Collection[str], file_hosts: Collection[str]) -> bool:
+    """Whether an address is one of the platform's file hosts over HTTPS, or on the very server that plays the platform.
+
+    `api_hosts`: where the platform itself is called.
+    """
+    try:
+        url, api = urlsplit(address), urlsplit(api_url)
+        port, api_port = url.port, api.port
+    except ValueError:
+        return False
+    if url.username or url.password:
+        return False
+    if (api.hostname or "") in api_hosts:
+        return url.scheme == "https" and url.hostname in file_hosts and port in {None, 443}
+    return (url.scheme, url.hostname, port) == (api.scheme, api.hostname, api_port)

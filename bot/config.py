@@ -223,6 +223,11 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
 
 
+def secret(value: SecretStr | None) -> str | None:
+    """A secret in plain words, for whoever must hand it over."""
+    return value.get_secret_value() if value is not None else None
+
+
 def load_settings() -> Settings:
     """Reads the settings. Errors: `BadConfiguration` naming each setting that cannot be right."""
     try:

@@ -1,4 +1,4 @@
-"""COMPOSITION ROOT: builds the application from settings, closes it in reverse; alone names adapters."""
+"""COMPOSITION ROOT: builds the application from settings, closes it in reverse; platforms in `platform_wiring`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -6,14 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from adapters.archive.detect import open_export
 from adapters.console import Console, render_answer
-from adapters.discord.app import DiscordAdapter
-from adapters.discord.guild import Options as DiscordOptions
-from adapters.slack.app import SlackAdapter
-from adapters.slack.workspace import Options
 from bot.admin import Admin
 from bot.answering import Answering
 from bot.answers import Answers
@@ -22,7 +16,7 @@ from bot.attachments.reader import DocumentReader
 from bot.chain import Limits, Parts, answer_chain
 from bot.channel_config import ChannelConfigs
 from bot.clerk import Clerk
-from bot.config import DiscordSettings, EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
+from bot.config import EmbeddingSettings, Settings, secret
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
@@ -30,6 +24,7 @@ from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
 from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
 from bot.outbox import Outbox
+from bot.platform_wiring import adapters_of
 from bot.ports import Memory
 from bot.queue import FairQueue
 from bot.retraction import Retraction
@@ -115,7 +110,7 @@ async def open_servers(settings: Settings, *, database: str = DATABASE) -> Async
 
     `database` names the embedded server's database. Errors: `KnowledgeUnavailable`.
     """
-    url, redis = _secret(settings.database.url), _secret(settings.redis.url)
+    url, redis = secret(settings.database.url), secret(settings.redis.url)
     home = home_of(settings)
     async with embedded_servers(home, postgres=not url, redis=not redis) as started:
         server_url = url or started.database_url or ""
@@ -174,7 +169,7 @@ async def open_app(
             limits=Limits(chat.prompt_budget, settings.answer.passages),
             quotes_first=chat.is_small,
         )
-        chats = tuple(_adapters(settings) if adapters is None else adapters)
+        chats = tuple(adapters_of(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
         sources = {one.name: one for one in chats}
         freshness, outbox = Freshness(db, access, sources), Outbox(db)
@@ -227,46 +222,6 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
         yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
 
 
-def _adapters(settings: Settings) -> list[ChatAdapter]:
-    """The platforms that the settings connect."""
-    return [*_slack(settings.slack), *_discord(settings.discord)]
-
-
-def _discord(discord: DiscordSettings) -> list[ChatAdapter]:
-    if discord.token is None:
-        return []
-    options = DiscordOptions(
-        admins=frozenset(name.strip() for name in discord.admins.split(",") if name.strip()),
-        answer_bots=discord.answer_bots,
-        read_files=discord.files,
-    )
-    urls = {"api_url": discord.api_url, "gateway_url": discord.gateway_url}
-    return [DiscordAdapter(options, token=_secret(discord.token) or "", shards=discord.shards, **urls)]
-
-
-def _slack(slack: SlackSettings) -> list[ChatAdapter]:
-    workspaces: list[SlackSettings | SlackWorkspaceSettings] = [
-        *([slack] if slack.bot_token else []),
-        *slack.workspaces,
-    ]
-    if not workspaces:
-        return []
-    options = [_slack_options(slack, one) for one in workspaces]
-    return [SlackAdapter(options, api_url=slack.api_url, mode=slack.mode, sockets=slack.sockets)]
-
-
-def _slack_options(slack: SlackSettings, one: SlackSettings | SlackWorkspaceSettings) -> Options:
-    return Options(
-        bot_token=_secret(one.bot_token) or "",
-        app_token=_secret(one.app_token) or "",
-        signing_secret=_secret(one.signing_secret) or "",
-        admins=frozenset(name.strip() for name in one.admins.split(",") if name.strip()),
-        answer_bots=slack.answer_bots,
-        read_files=slack.files,
-        streaming=slack.streaming == "auto",
-    )
-
-
 def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
     async def hide(channel: ChannelRef) -> None:
         await learning.observe([Hidden(channel)])
@@ -277,7 +232,7 @@ def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
     spec = ChatSpec(
-        **{**settings.model.model_dump(exclude={"parallel"}), "api_key": _secret(settings.model.api_key) or ""}
+        **{**settings.model.model_dump(exclude={"parallel"}), "api_key": secret(settings.model.api_key) or ""}
     )
     return await open_chat_model(spec, home_of(settings), stack)
 
@@ -334,9 +289,5 @@ def _notes(started: Addresses, home: Path) -> tuple[str, ...]:
     return (f"Using the embedded {' and '.join(names)} in {home}.",) if names else ()
 
 
-def _secret(value: SecretStr | None) -> str | None:
-    return value.get_secret_value() if value is not None else None
-
-
 def _embedding_spec(settings: EmbeddingSettings) -> EmbeddingSpec:
-    return EmbeddingSpec(**{**settings.model_dump(), "api_key": _secret(settings.api_key) or ""})
+    return EmbeddingSpec(**{**settings.model_dump(), "api_key": secret(settings.api_key) or ""})

@@ -20,8 +20,8 @@ WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)
   AND removed_at IS NULL AND hidden_at IS NULL FOR NO KEY UPDATE"""
 RUNNING = """
 SELECT job_pk, coalesce(since, '-infinity') <= coalesce(%(since)s::timestamptz, '-infinity')
-               AND (full_rebuild OR NOT %(full)s)
-FROM job WHERE channel_pk = %(channel)s AND kind = %(kind)s AND state = 'running'"""
+               AND (full_rebuild OR NOT %(full)s), cursor IS NOT NULL OR lease_until > now()
+FROM job WHERE channel_pk = %(channel)s AND kind = %(kind)s AND state = 'running' ORDER BY job_pk DESC LIMIT 1"""
 READ = """
 INSERT INTO job (kind, channel_pk, since, full_rebuild)
 VALUES (%(kind)s, %(channel)s, %(since)s, %(full)s) RETURNING job_pk"""
@@ -159,7 +159,8 @@ class Jobs:
         """Orders a channel to be read from its platform, back to `since`. Returns the job, perhaps one running already.
 
         A running job is widened where it does not go as far back, or is not `full`: then every thread is read, and
-        every text embedded again. None: there is no such channel, or it is closed.
+        every text embedded again. A comparison that has begun has passed the pages where something was missed since:
+        another one comes after it. None: there is no such channel, or it is closed.
         """
         row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
         async with self._database.transaction() as connection:
@@ -168,12 +169,12 @@ class Jobs:
                 return None
             order = {"channel": found[0], "kind": kind, "since": since, "full": full}
             running = await (await connection.execute(RUNNING, order)).fetchone()
-            if running is None:
+            if running is None or (kind == "reconcile" and running[1] and running[2]):
                 await connection.execute(PRUNE, order)
                 added = await (await connection.execute(READ, order)).fetchone()
                 assert added is not None  # noqa: S101 - RETURNING gives a row for each one inserted
                 return int(added[0])
-            job_pk, is_wide_enough = running
+            job_pk, is_wide_enough, _ = running
             if not is_wide_enough:
                 await connection.execute(WIDEN, {**order, "job": job_pk})
                 await connection.execute(DROP_MISSING, {"job": job_pk})

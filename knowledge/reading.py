@@ -28,12 +28,14 @@ WITH closed AS (
         SELECT FROM channel c WHERE c.channel_pk = j.channel_pk AND c.removed_at IS NULL AND c.hidden_at IS NULL)
     RETURNING job_pk)
 DELETE FROM missing USING closed WHERE missing.job_pk = closed.job_pk"""
-# Whoever has waited longest comes first, so that jobs take turns.
+# Whoever has waited longest comes first, so that jobs take turns. Of two of a kind for one channel the later one waits.
 CLAIM = """
 UPDATE job j SET fence = j.fence + 1, lease_until = now() + make_interval(secs => %(lease)s)
 FROM channel c WHERE c.channel_pk = j.channel_pk AND j.job_pk = (
     SELECT job_pk FROM job JOIN channel USING (channel_pk)
     WHERE kind <> 'reindex' AND state = 'running' AND lease_until < now() AND platform = ANY(%(platforms)s)
+        AND NOT EXISTS (SELECT FROM job e WHERE (e.channel_pk, e.kind) = (job.channel_pk, job.kind)
+            AND e.state = 'running' AND e.job_pk < job.job_pk)
     ORDER BY lease_until, job_pk LIMIT 1 FOR UPDATE OF job SKIP LOCKED)
 RETURNING j.job_pk, j.fence, c.channel_pk, c.platform, c.workspace, c.channel_id, j.since, j.full_rebuild,
     (SELECT coalesce(max(message_pk), 0) FROM message), j.tries, j.note, j.cursor"""

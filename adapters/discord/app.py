@@ -16,10 +16,12 @@ from adapters.discord.client import Client, ShardedClient
 from adapters.discord.guild import AWAY, Guild, Options
 from adapters.discord.handling import handle, handle_direct, taken
 from adapters.discord.history import History
+from adapters.discord.intake import DIRECT
 from adapters.discord.learning import look_round
-from adapters.discord.listeners import DIRECT, Listeners
+from adapters.discord.listeners import Listeners
 from adapters.discord.places import PLATFORM
 from adapters.discord.platform import DiscordPlatform
+from adapters.discord.progress import resume_progress
 from adapters.tasks import stop
 from bot.conversation import Delivery
 from bot.desk import Desk
@@ -176,6 +178,7 @@ class DiscordAdapter:
         known = client.get_guild(guild.guild_id)
         name = known.name if known is not None else guild.workspace
         kept = catching_up.Workspace(PLATFORM, guild.workspace, name, desk.upkeep, look, guild.members, resends=False)
+        guild.tasks.start(resume_progress(guild))
         in_step = catching_up.CatchingUp(kept, guild.gap)
         async with asyncio.TaskGroup() as group:
             group.create_task(in_step.run(lambda: _is_heard(guild)))

@@ -1,15 +1,15 @@
 """Attached text files and PDFs: fetched from Discord's file hosts alone, read as text, kept with their message."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from discord.http import Route
 
 from adapters import fields
-from adapters.attached import MOST_BYTES, MOST_FILES, fetch, with_texts
+from adapters.attached import MOST_BYTES, MOST_FILES, fetch, is_own_host, with_texts
 from adapters.discord.guild import Guild
 from knowledge.messages import SourceMessage
 
+API_HOSTS = frozenset({"discord.com", "discordapp.com"})
 FILE_HOSTS = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
 
 
@@ -30,13 +30,4 @@ async def _text_of(guild: Guild, file: Mapping[str, object]) -> str | None:
 
 def may_fetch(address: str, api_url: str) -> bool:
     """Whether a file is fetched from there: Discord's file hosts over HTTPS, or the very server that plays Discord."""
-    try:
-        url, api = urlsplit(address), urlsplit(api_url)
-        port, api_port = url.port, api.port
-    except ValueError:
-        return False
-    if url.username or url.password:
-        return False
-    if (api.hostname or "") in {"discord.com", "discordapp.com"}:
-        return url.scheme == "https" and url.hostname in FILE_HOSTS and port in {None, 443}
-    return (url.scheme, url.hostname, port) == (api.scheme, api.hostname, api_port)
+    return is_own_host(address, api_url, api_hosts=API_HOSTS, file_hosts=FILE_HOSTS)

@@ -15,7 +15,7 @@ from adapters.discord.files import with_files
 from adapters.discord.guild import Guild
 from adapters.discord.history import message, moment
 from adapters.discord.learning import look_round, on_channel, on_member
-from adapters.discord.messages import MessageReader, snowflake
+from adapters.discord.messages import MessageReader, edited_at, snowflake
 from adapters.discord.ordering import on_command
 from adapters.discord.places import PLATFORM
 from adapters.discord.text import is_by_app
@@ -40,8 +40,6 @@ log = structlog.get_logger()
 
 # A reaction to a younger message than this, which is not known, waits for it.
 ARRIVES_WITHIN = timedelta(seconds=20)
-# A question that is found later than this is old news.
-MISSED = timedelta(minutes=10)
 
 
 async def handle(guild: Guild, delivery: Delivery) -> None:
@@ -80,18 +78,20 @@ async def handle_direct(guilds: Sequence[Guild], delivery: Delivery) -> None:
 
 async def _on_seen(guild: Guild, happened: seen.Seen) -> None:
     match happened:
-        case seen.Said(record) | seen.Edited(record):
-            await _on_said(guild, record, is_edit=isinstance(happened, seen.Edited))
+        case seen.Said(record):
+            await _on_said(guild, record, is_edit=False)
+        case seen.Edited(record, asks):
+            await _on_said(guild, record, is_edit=True)
+            if asks:
+                await on_mention(guild, record)
         case seen.Mentioned(record):
             await on_mention(guild, record)
         case seen.Replied(record):
             await on_replied(guild, record)
         case seen.DirectMessage(record):
             await on_direct_message(guild, record)
-        case seen.Removed(ref):
-            await _on_removed(guild, [ref])
-        case seen.RemovedMany(refs):
-            await _on_removed(guild, refs)
+        case seen.Removed() | seen.RemovedMany():
+            await _on_removed(guild, [happened.ref] if isinstance(happened, seen.Removed) else happened.refs)
         case seen.Reaction() | seen.ReactionsCleared():
             await _on_reaction(guild, happened)
         case seen.Ignored(reason):
@@ -220,5 +220,12 @@ async def _keep_missed(guild: Guild, record: Mapping[str, object]) -> None:
     """A question of a short while ago is taken in as if it came now; one that is known is not kept again."""
     message_id = snowflake(record, "id")
     kind = seen.kind_of(record, guild.bot_id, guild.role_ids)
-    if kind is not None and datetime.now(UTC) - moment(message_id) < MISSED:
+    if kind is None:
+        return
+    now = datetime.now(UTC)
+    if now - moment(message_id) < seen.MISSED:
         await guild.desk.inbox.accept(Delivery(PLATFORM, guild.workspace, f"m:{message_id}", kind, record))
+    # What was heard as another message before may be a question since it was edited.
+    if kind is seen.Kind.MENTION and now - edited_at(record, Dates()) < seen.MISSED:
+        delivery_id = seen.edit_id(record)
+        await guild.desk.inbox.accept(Delivery(PLATFORM, guild.workspace, delivery_id, seen.Kind.EDIT_MENTION, record))

@@ -14,6 +14,7 @@ from adapters.discord.permissions import (
     is_private_thread,
     is_readable_kind,
     may_read,
+    only_sees,
 )
 from adapters.discord.places import PLATFORM
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
@@ -86,6 +87,15 @@ async def on_member(guild: Guild, user_id: str) -> None:
     await guild.desk.upkeep.observe(happened)
 
 
+def closed_past(guild: Guild) -> list[str]:
+    """Names of the channels that the bot sees and may not read: they would seem empty, so nothing of them is learnt.
+
+    Errors: `SourceUnavailable`.
+    """
+    known = guild.guild
+    return [one.name for one in known.channels if is_readable_kind(one) and only_sees(one, known.me)]  # type: ignore[arg-type]
+
+
 async def _post_notice(guild: Guild) -> None:
     """Once, when the bot is new: where the guild wants such messages, else where most people will see it."""
     known = guild.guild
@@ -95,7 +105,9 @@ async def _post_notice(guild: Guild) -> None:
         log.warning("notice_not_posted", workspace=guild.workspace)
         return
     try:
-        await guild.calls.send(str(place.id), joined_notice(), nonce=f"notice-{guild.guild_id % 10**15}")
+        await guild.calls.send(
+            str(place.id), joined_notice(len(closed_past(guild))), nonce=f"notice-{guild.guild_id % 10**15}"
+        )
     except (DiscordRefused, SourceUnavailable) as error:
         log.warning("notice_not_posted", workspace=guild.workspace, error=type(error).__name__)
 

@@ -7,13 +7,12 @@ import re
 from collections.abc import Collection, Mapping
 
 from adapters import fields
+from adapters.naming import without_name
 
 _CODE = re.compile(r"(```.*?```|``.+?``|`[^`\n]+`)", re.DOTALL)
 _PERSON = re.compile(r"<@!?(\d{1,20})>", re.ASCII)
 _ROLE = re.compile(r"<@&(\d{1,20})>", re.ASCII)
 _EVERYBODY = re.compile(r"@(?:everyone|here)\b")
-_CLOSING = (",", ".", ";", ":", "!", "?")
-_AFTER_A_NAME = ",;:–— \t\n"
 
 
 def question_text(content: str, bot_id: str, bot_role_ids: Collection[str] = ()) -> str:
@@ -23,10 +22,7 @@ def question_text(content: str, bot_id: str, bot_role_ids: Collection[str] = ())
     if not ours:
         return content.strip()
     name = re.compile(f"<(?:{'|'.join(ours)})>")
-    pieces = _CODE.split(content)
-    # Every second piece is code.
-    pieces[::2] = [_without(name, piece) for piece in pieces[::2]]
-    return "".join(pieces).strip().lstrip(_AFTER_A_NAME)
+    return without_name(content, name, _CODE)
 
 
 def addresses_us(record: Mapping[str, object], bot_id: str, role_ids: Collection[str] = ()) -> bool:
@@ -49,18 +45,6 @@ def addresses_others(record: Mapping[str, object], bot_id: str, role_ids: Collec
     content = fields.text(record, "content")
     people = {*_found(_PERSON, content), *fields.record(record.get("mentions"))} - {bot_id}
     return bool(people or _found(_ROLE, content) or _found(_EVERYBODY, content))
-
-
-def _without(name: re.Pattern[str], text: str) -> str:
-    """The text without a name, and without the gaps it would leave. Split by hand: a pattern for blanks backtracks."""
-    first, *rest = name.split(text)
-    parts = [first]
-    for part in rest:
-        parts[-1] = parts[-1].rstrip(" \t")
-        after = part.lstrip(" \t")
-        is_closed = after[:1].isspace() or after.startswith(_CLOSING)
-        parts.append(after if is_closed else f" {after}")
-    return "".join(parts)
 
 
 def _found(pattern: re.Pattern[str], content: str) -> set[str]:

@@ -10,12 +10,13 @@ from collections import ChainMap, Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 import discord
 
 from adapters import fields
-from adapters.dates import Dates
+from adapters.dates import EPOCH, Dates
 from adapters.discord.mentions import addresses_us, replies_to_us
 from adapters.discord.places import PLATFORM
 from adapters.discord.text import is_by_app, message_text
@@ -143,6 +144,13 @@ def ref_of(record: Mapping[str, object]) -> MessageRef:
     return MessageRef(channel_ref(record), snowflake(record, "id"))
 
 
+def edited_at(record: Mapping[str, object], dates: Dates) -> datetime:
+    """When a message was last edited; 1970 for what never was."""
+    with suppress(Unusable):
+        return dates.from_iso(fields.text(record, "edited_at"))
+    return EPOCH
+
+
 def author_of(record: Mapping[str, object]) -> Person | None:
     """Who wrote a message, by the name it had then; None for a webhook, which is no account."""
     author = fields.record(record.get("author"))
@@ -202,7 +210,7 @@ class MessageReader:
             raise Unusable("A message has no id or no channel; it was left out.")
         author = author_of(record)
         known = self.names.people.get(author.ref.person_id) if author else None
-        edited = self._edited(record)
+        edited = Decimal(f"{edited_at(record, self.dates).timestamp():.6f}")
         return SourceMessage(
             ref=ref,
             text=text,
@@ -221,12 +229,6 @@ class MessageReader:
             ChainMap(_named(record.get("role_mentions")), self.names.roles),
             ChainMap(_named(record.get("channel_mentions")), self.names.channels),
         )
-
-    def _edited(self, record: Mapping[str, object]) -> Decimal:
-        """Seconds since 1970; 0 for what was never edited."""
-        with suppress(Unusable):
-            return Decimal(f"{self.dates.from_iso(fields.text(record, 'edited_at')).timestamp():.6f}")
-        return Decimal(0)
 
 
 def reactions_from(value: object) -> dict[str, int]:

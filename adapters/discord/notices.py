@@ -10,6 +10,8 @@ from adapters.replies import shortened
 
 QUESTION_CHARS = 300
 NAME_CHARS = 60
+MOST_NAMES = 15
+NEEDED = "Read Message History (in a voice channel also Connect)"
 JOINED = """Hello, I am a bot that answers questions from what is written here.
 - **What I read:** the messages of the channels, threads and forum posts that I can see, from their beginning; I keep \
 up with edits and deletions. I keep nothing of direct messages. Everything stays on your own machines.
@@ -24,9 +26,22 @@ FOR_EVERYBODY = ("ask", "summary", "forget-me", "remember-me", "lore-reset", "lo
 FOR_ADMINS = ("lore reindex", "lore status", "lore cancel", "lore forget", "lore config", "lore gaps")
 
 
-def joined_notice() -> Rendered:
-    """What everybody in a guild is told when the bot comes in."""
-    return Rendered(JOINED)
+def joined_notice(closed: int = 0) -> Rendered:
+    """What everybody in a guild is told when the bot comes in.
+
+    `closed`: how many channels it sees and may not read. Which, is told to admins alone: not everybody sees each.
+    """
+    more = (
+        f"\n-# I may not read the past of {_channels(closed)} that I see: `/lore status` says which." if closed else ""
+    )
+    return Rendered(JOINED + more)
+
+
+def closed_line(names: Sequence[str]) -> str:
+    """One sentence for an admin on the channels that the bot sees and may not read."""
+    shown = ", ".join(f"#{name}" for name in names[:MOST_NAMES])
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"Not learnt, because I see them but may not read their past: {shown}{more}. Give me {NEEDED} there."
 
 
 def help_lines(locale: str = "", *, is_admin: bool) -> list[str]:
@@ -55,6 +70,10 @@ def with_question(parts: Sequence[Rendered], asked_by: str, question: str) -> li
     if len(head) + 1 + len(first.content) > CONTENT_CHARS:
         return [Rendered(head), *parts]
     return [replace(first, content=f"{head}\n{first.content}"), *rest]
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def _does(name: str, locale: str) -> str:

@@ -1,6 +1,5 @@
 """Commands: questions and summaries go to the desk, orders to the clerk; whoever gave one hears what came of it."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,22 +10,21 @@ from adapters import fields
 from adapters.commands import Ask, Help, Misunderstood, Summary
 from adapters.discord import notices, render
 from adapters.discord.guild import Guild
+from adapters.discord.learning import closed_past
 from adapters.discord.messages import snowflake
 from adapters.discord.options import Here, link_in, read
 from adapters.discord.permissions import is_private_thread
 from adapters.discord.places import PLATFORM, Place
-from adapters.discord.posting import Posting
+from adapters.discord.progress import show_progress
 from adapters.discord.telling import tell
 from bot.conversation import Request, Task
 from bot.errors import BotError
-from bot.orders import Order, Orderer, Reindex
+from bot.orders import Order, Orderer, Reindex, ShowStatus
 from bot.requests import answer_id_of
-from knowledge.errors import ChannelUnreadable, KnowledgeError, KnowledgeUnavailable, SourceUnavailable
+from knowledge.errors import ChannelUnreadable, KnowledgeError, SourceUnavailable
 
 log = structlog.get_logger()
 
-PROGRESS_SECONDS = 3.0
-LONGEST_SECONDS = 24 * 3600.0
 SORRY = "I could not do that just now: something on my side is away. Please try again in a minute."
 
 
@@ -61,10 +59,21 @@ async def _perform(guild: Guild, payload: Mapping[str, object], order: Order, by
         log.warning("order_failed", error=type(error).__name__)
         await tell(guild, payload, render.error_message(SORRY))
         return
-    lines = (*carried.lines, *await _hindrance(guild, order))
+    lines = (*_closed(guild, order), *carried.lines, *await _hindrance(guild, order))
     posting = await tell(guild, payload, render.notice(lines))
     if carried.job_id is not None and posting is not None:
-        guild.tasks.start(_show_progress(guild, posting, lines, carried.job_id))
+        guild.tasks.start(show_progress(guild, payload, posting, lines, carried.job_id))
+
+
+def _closed(guild: Guild, order: Order) -> tuple[str, ...]:
+    """What the state of things does not show: channels that were never learnt, because their past is closed."""
+    if not isinstance(order, ShowStatus):
+        return ()
+    try:
+        names = closed_past(guild)
+    except SourceUnavailable:
+        return ()
+    return (notices.closed_line(names),) if names else ()
 
 
 async def _hindrance(guild: Guild, order: Order) -> tuple[str, ...]:
@@ -77,26 +86,6 @@ async def _hindrance(guild: Guild, order: Order) -> tuple[str, ...]:
         except SourceUnavailable:
             return ()
     return ()
-
-
-async def _show_progress(guild: Guild, posting: Posting, lines: tuple[str, ...], job_id: int) -> None:
-    """Keeps what was told true: how far the job is, under what was said of it."""
-    shown = ""
-    deadline = asyncio.get_running_loop().time() + LONGEST_SECONDS
-    while asyncio.get_running_loop().time() < deadline:
-        try:
-            line, ended = await guild.desk.clerk.progress(job_id)
-            if line != shown:
-                await posting.show(render.notice([*lines, line]))
-                shown = line
-        except KnowledgeUnavailable:
-            ended = False
-        except (KnowledgeError, BotError) as error:
-            log.info("progress_not_shown", job_id=job_id, error=type(error).__name__)
-            return
-        if ended:
-            return
-        await asyncio.sleep(PROGRESS_SECONDS)
 
 
 async def _sum_up(guild: Guild, payload: Mapping[str, object], here: Here, wanted: Summary) -> None:

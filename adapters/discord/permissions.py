@@ -32,6 +32,11 @@ def may_read(channel: Readable, member: discord.Member) -> bool:
     return permitted(channel)(member).is_superset(_needed(channel))
 
 
+def only_sees(channel: Readable, member: discord.Member) -> bool:
+    """Whether a member sees that the channel is there, and may not read what was written in it."""
+    return permitted(channel)(member).view_channel and not may_read(channel, member)
+
+
 def permitted(channel: Readable) -> Callable[[discord.Member], discord.Permissions]:
     """What each member may do in a channel or thread, as far as reading and managing it go.
 

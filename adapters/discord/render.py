@@ -10,6 +10,7 @@ from typing import Any
 from adapters.discord.components import Component, answer_buttons
 from adapters.discord.escaping import escaped, link
 from adapters.discord.markdown import discord_markdown
+from adapters.packing import beginning, packed
 from adapters.replies import channel_name, dated, first_line, shortened, split
 from bot.conversation import Answer, Citation, Outcome
 from knowledge.passages import Line
@@ -78,7 +79,7 @@ def sources_detail(citations: Sequence[Citation], now: datetime) -> Rendered:
         return _small("There are no sources that you can read.")
     room = min(EMBEDS_CHARS // min(len(citations), MOST_SOURCES) - 1, EMBED_CHARS)
     texts = _fitting((_whole_source(citation, now, room) for citation in citations), len(citations), EMBEDS_CHARS)
-    return Rendered("", [_embed(packed, GREEN) for packed in _packed(texts, EMBED_CHARS)])
+    return Rendered("", [_embed(one, GREEN) for one in packed(texts, EMBED_CHARS)])
 
 
 def progress(place: int | None) -> Rendered:
@@ -102,7 +103,7 @@ def partial(text: str, *, waiting_mark: str) -> Rendered:
 
 def error_message(sentence: str) -> Rendered:
     """A sentence about what went wrong; it looks like no answer."""
-    return Rendered(f"❌ {_beginning(escaped(sentence).strip() or 'Something went wrong.', CONTENT_CHARS - 2)}")
+    return Rendered(f"❌ {beginning(escaped(sentence).strip() or 'Something went wrong.', CONTENT_CHARS - 2)}")
 
 
 def notice(lines: Sequence[str]) -> Rendered:
@@ -148,7 +149,7 @@ def _whole_source(citation: Citation, now: datetime, room: int) -> str:
     head = _where(f"`[{citation.n}]` ", citation.line, now)
     lines = escaped(citation.line.text[: room + 1]).strip().split("\n")
     quotation = "\n".join(f"> {line}" for line in lines)
-    return f"{head}\n{_beginning(quotation, max(room - len(head) - 1, NAME_CHARS))}"
+    return f"{head}\n{beginning(quotation, max(room - len(head) - 1, NAME_CHARS))}"
 
 
 def _row(mark: str, line: Line, quote: str, now: datetime) -> str:
@@ -174,24 +175,6 @@ def _fitting(rows: Iterable[str], count: int, limit: int) -> list[str]:
             break
         shown.append(row)
     return shown if len(shown) == count else [*shown, f"… and {count - len(shown)} more"]
-
-
-def _packed(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """The texts, as many on lines of one as it holds."""
-    held = ""
-    for text in texts:
-        if held and len(held) + 1 + len(text) > limit:
-            yield held
-            held = text
-        else:
-            held = f"{held}\n{text}" if held else text
-    if held:
-        yield held
-
-
-def _beginning(text: str, limit: int) -> str:
-    texts = split(text, limit - 1) or [""]
-    return texts[0] + "…" if len(texts) > 1 else texts[0]
 
 
 def _small(text: str) -> Rendered:

@@ -7,6 +7,7 @@ record's "guild_id", "channel_id", "parent_id" and "thread_type" (`place_of`), a
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
@@ -19,6 +20,10 @@ from knowledge.messages import ChannelRef, MessageRef
 Record = Mapping[str, object]
 
 
+MISSED = timedelta(minutes=10)
+"""A question that is found later than this is old news."""
+
+
 class Kind(StrEnum):
     """What a delivery is, by which its payload is read."""
 
@@ -27,6 +32,8 @@ class Kind(StrEnum):
     REPLY = "reply"
     DIRECT = "direct"
     EDIT = "edit"
+    EDIT_MENTION = "edit_mention"
+    """A message that names us since it was edited just now. It may have done so before."""
     DELETE = "delete"
     BULK_DELETE = "bulk_delete"
     REACTION_ADD = "reaction_add"
@@ -50,9 +57,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A message is as the record says from now on; its words may still be the same, as when a link gets a preview."""
+    """A message is as the record says from now on; its words may still be the same, as when a link gets a preview.
+
+    `asks`: it names us. Whether it was a question before, the desk knows.
+    """
 
     record: Record
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +205,17 @@ def kind_of(record: Record, bot_id: str, role_ids: Collection[str] = (), *, repl
     return Kind.MESSAGE
 
 
+def edit_id(record: Record) -> str:
+    """The id of the delivery that tells of an edit: the same whether it was heard of or found in history."""
+    return f"e:{snowflake(record, 'id')}:{fields.text(record, 'edited_at')}"
+
+
 def read(kind: str, payload: Record) -> Seen:
     """What a delivery tells."""
     if kind not in _READERS:
         return Ignored("unknown_kind")
     needed, reader = _READERS[kind]
-    if kind == Kind.EDIT and not payload.get("guild_id"):
+    if kind in {Kind.EDIT, Kind.EDIT_MENTION} and not payload.get("guild_id"):
         return Ignored("direct_edit")
     return reader(payload) if all(snowflake(payload, key) for key in needed) else Ignored("malformed")
 
@@ -235,6 +251,7 @@ _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Record], Seen]]] = {
     Kind.REPLY: (_A_MESSAGE, Replied),
     Kind.DIRECT: (_ANY_MESSAGE, DirectMessage),
     Kind.EDIT: (_A_MESSAGE, Edited),
+    Kind.EDIT_MENTION: (_A_MESSAGE, partial(Edited, asks=True)),
     Kind.DELETE: (_ANY_MESSAGE, lambda one: Removed(ref_of(one), snowflake(one, "channel_id"))),
     Kind.BULK_DELETE: (("channel_id",), _removed_many),
     Kind.REACTION_ADD: ((*_ANY_MESSAGE, "user_id"), partial(_reaction, delta=1)),

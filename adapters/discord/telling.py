@@ -1,6 +1,6 @@
 """Words to who used a command or a button, in the place that Discord holds open for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -17,6 +17,17 @@ log = structlog.get_logger()
 
 async def tell(guild: Guild, payload: Mapping[str, object], message: Rendered) -> Posting | None:
     """Tells them alone; when the place is held open no longer, directly. None: they cannot be told."""
+    posting = posting_for(guild, payload)
+    try:
+        await posting.show(message)
+    except ReplyLost:
+        log.info("person_not_told", workspace=guild.workspace)
+        return None
+    return posting
+
+
+def posting_for(guild: Guild, payload: Mapping[str, object], known: Sequence[str] = ()) -> Posting:
+    """What answers an interaction to whoever used it, alone. `known`: the messages that do so already."""
     request = Request(
         answer_id=snowflake(payload, "id"),
         channel=guild.channel(snowflake(payload, "channel_id")),
@@ -25,13 +36,7 @@ async def tell(guild: Guild, payload: Mapping[str, object], message: Rendered) -
         private=True,
         reply_to={"token": fields.text(payload, "token"), "opened_at": fields.text(payload, "opened_at")},
     )
-    posting = Posting(held_place(guild, request), ())
-    try:
-        await posting.show(message)
-    except ReplyLost:
-        log.info("person_not_told", workspace=guild.workspace)
-        return None
-    return posting
+    return Posting(held_place(guild, request), known)
 
 
 def held_place(guild: Guild, request: Request) -> HeldPlace:

@@ -1,14 +1,14 @@
 """Attached text files and PDFs: fetched from Slack's file host alone, read as text, kept with their message."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from adapters import fields
-from adapters.attached import MOST_BYTES, MOST_FILES, fetch, with_texts
+from adapters.attached import MOST_BYTES, MOST_FILES, fetch, is_own_host, with_texts
 from adapters.slack.workspace import Workspace
 from knowledge.messages import SourceMessage
 
-FILE_HOST = "files.slack.com"
+API_HOSTS = frozenset({"slack.com", "www.slack.com", "api.slack.com"})
+FILE_HOSTS = frozenset({"files.slack.com"})
 
 
 async def with_files(workspace: Workspace, message: SourceMessage, raw: Mapping[str, object]) -> SourceMessage | None:
@@ -34,13 +34,4 @@ async def _text_of(workspace: Workspace, file: Mapping[str, object]) -> str | No
 
 def may_fetch(address: str, api_url: str) -> bool:
     """Whether the token may go there: Slack's file host over HTTPS, or the very server that plays Slack."""
-    try:
-        url, api = urlsplit(address), urlsplit(api_url)
-        port, api_port = url.port, api.port
-    except ValueError:
-        return False
-    if url.username or url.password:
-        return False
-    if (api.hostname or "").removeprefix("www.") in {"slack.com", "api.slack.com"}:
-        return url.scheme == "https" and url.hostname == FILE_HOST and port in {None, 443}
-    return (url.scheme, url.hostname, port) == (api.scheme, api.hostname, api_port)
+    return is_own_host(address, api_url, api_hosts=API_HOSTS, file_hosts=FILE_HOSTS)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from adapters import fields
+from adapters.naming import without_name
 from adapters.slack.identity import Identity
 from adapters.slack.text import Names, blocks_text
 
@@ -14,8 +15,6 @@ _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)
 _MENTION = re.compile(r"<@([A-Z0-9]+)(?:\|[^<>]*)?>", re.ASCII)
 _CALL = re.compile(r"<!(?:here|channel|everyone|subteam\^)[^<>]*>")
 """Words to many: everybody here, a user group."""
-_CLOSING = (",", ".", ";", ":", "!", "?")
-_AFTER_A_NAME = ",;:–— \t\n"
 _CONTAINERS = ("text", "fields", "elements")
 _NODES = 10_000
 
@@ -44,10 +43,7 @@ def question_text(text: str, identity: Identity) -> str:
         return text.strip()
     us = re.escape(identity.bot_user_id)
     name = re.compile(rf"<@{us}(?:\|[^<>]*)?>|(?<!\w)@{us}\b")
-    pieces = _CODE.split(text)
-    # Every second piece is code.
-    pieces[::2] = [_without(name, piece) for piece in pieces[::2]]
-    return "".join(pieces).strip().lstrip(_AFTER_A_NAME)
+    return without_name(text, name, _CODE)
 
 
 def addresses_others(text: str, identity: Identity) -> bool:
@@ -56,18 +52,6 @@ def addresses_others(text: str, identity: Identity) -> bool:
     if identity.bot_user_id in people:
         return False
     return bool(people) or any(_CALL.search(piece) for piece in _CODE.split(text)[::2])
-
-
-def _without(name: re.Pattern[str], text: str) -> str:
-    """The text without a name, and without the gaps it would leave. Split by hand: a pattern for blanks backtracks."""
-    first, *rest = name.split(text)
-    parts = [first]
-    for part in rest:
-        parts[-1] = parts[-1].rstrip(" \t")
-        after = part.lstrip(" \t")
-        is_closed = after[:1].isspace() or after.startswith(_CLOSING)
-        parts.append(after if is_closed else f" {after}")
-    return "".join(parts)
 
 
 def _in_text(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from adapters.packing import beginning, packed
 from adapters.replies import channel_name, dated, first_line, shortened, split
 from adapters.slack.blocks import (
     SECTION_CHARS,
@@ -82,10 +83,10 @@ def answer_parts(
     if sources:
         rows += _capped((_source(citation, now) for citation in answer.citations), len(answer.citations))
     text, blocks = parts[-1].text, parts[-1].blocks
-    blocks = blocks + [context(packed) for packed in _packed(rows, CONTEXT_CHARS)]
+    blocks = blocks + [context(one) for one in packed(rows, CONTEXT_CHARS)]
     if buttons:
         blocks += answer_buttons(answer, answer_id)
-    parts[-1] = Rendered(next(_packed([text, *rows], TEXT_CHARS)), blocks)
+    parts[-1] = Rendered(next(packed([text, *rows], TEXT_CHARS)), blocks)
     return parts
 
 
@@ -95,7 +96,7 @@ def sources_detail(citations: Sequence[Citation], now: datetime) -> Rendered:
         return _small("There are no sources that you can read.")
     room = min(DETAIL_CHARS // min(len(citations), MOST_SOURCES), SECTION_CHARS)
     texts = _capped((_whole_source(citation, now, room) for citation in citations), len(citations))
-    return Rendered(next(_packed(texts, TEXT_CHARS)), [section(text) for text in texts])
+    return Rendered(next(packed(texts, TEXT_CHARS)), [section(text) for text in texts])
 
 
 def progress(place: int | None, *, step: str | None = None) -> Rendered:
@@ -120,7 +121,7 @@ def partial(text: str, *, waiting_mark: str) -> Rendered:
 
 def error_message(sentence: str) -> Rendered:
     """A sentence about what went wrong; it looks like no answer."""
-    return _plain(f":x: {_beginning(escaped(sentence).strip() or 'Something went wrong.', SECTION_CHARS - 4)}")
+    return _plain(f":x: {beginning(escaped(sentence).strip() or 'Something went wrong.', SECTION_CHARS - 4)}")
 
 
 def notice(lines: Sequence[str]) -> Rendered:
@@ -130,7 +131,7 @@ def notice(lines: Sequence[str]) -> Rendered:
     blocks = [section(piece) for piece in texts[:NOTICE_SECTIONS]]
     if len(texts) > NOTICE_SECTIONS:
         blocks.append(context("There is more; this is what fits here."))
-    return Rendered(_beginning(text, TEXT_CHARS), blocks)
+    return Rendered(beginning(text, TEXT_CHARS), blocks)
 
 
 def private_offer(answer_id: str) -> Rendered:
@@ -175,7 +176,7 @@ def _whole_source(citation: Citation, now: datetime, room: int) -> str:
     head = _where(f"`[{citation.n}]` ", citation.line, now)
     lines = escaped(citation.line.text[: room + 1]).strip().split("\n")
     quotation = "\n".join(f"> {line}" for line in lines)
-    return f"{head}\n{_beginning(quotation, max(room - len(head) - 1, NAME_CHARS))}"
+    return f"{head}\n{beginning(quotation, max(room - len(head) - 1, NAME_CHARS))}"
 
 
 def _row(mark: str, line: Line, quote: str, now: datetime) -> str:
@@ -195,24 +196,6 @@ def _capped(rows: Iterable[str], count: int) -> list[str]:
     """The first rows, and how many there would be."""
     shown = list(islice(rows, MOST_SOURCES))
     return [*shown, f"… and {count - MOST_SOURCES} more"] if count > MOST_SOURCES else shown
-
-
-def _packed(texts: Iterable[str], limit: int) -> Iterator[str]:
-    """The texts, as many on lines of one as it holds."""
-    held = ""
-    for text in texts:
-        if held and len(held) + 1 + len(text) > limit:
-            yield held
-            held = text
-        else:
-            held = f"{held}\n{text}" if held else text
-    if held:
-        yield held
-
-
-def _beginning(text: str, limit: int) -> str:
-    texts = split(text, limit - 1) or [""]
-    return texts[0] + "…" if len(texts) > 1 else texts[0]
 
 
 def _small(text: str) -> Rendered:

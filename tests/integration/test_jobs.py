@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from knowledge import jobs as jobs_module
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.backfill import Backfill
@@ -105,6 +106,49 @@ async def test_a_widened_reading_begins_anew_and_its_old_reader_stops(database, 
     assert (job.state, job.seen, job.since) == ("done", 18, None)
     assert len(source.calls) == 2 + 6
     assert await database.fetch("SELECT count(*) FROM message") == [(18,)]
+
+
+async def missed_meanwhile(database, jobs):
+    """A comparison is past its first page when something newer is missed, and is to be looked for. What is kept."""
+    source = FakeHistory(*[said(f"m{n}", "words", minute=n) for n in range(9)])
+
+    async def miss(call, page):
+        if len(source.calls) == 2:
+            source.post(said("late", "words", minute=20))
+            for _ in range(3):
+                assert await jobs.read(GENERAL, "reconcile", since=START + timedelta(minutes=10)) is not None
+
+    source.on_page = miss
+    await jobs.read(GENERAL, "reconcile", since=START)
+    await Backfill(database, Archive(database), {"test": source}).drain()
+    assert {job.state for job in await jobs.jobs()} == {"done"}
+    return [message_id for (message_id,) in await database.fetch("SELECT message_id FROM message")]
+
+
+async def test_what_was_missed_while_a_comparison_ran_is_looked_for_after_it_and_once(database, jobs):
+    assert "late" in await missed_meanwhile(database, jobs)
+    assert len(await jobs.jobs()) == 2
+
+
+async def test_a_comparison_into_which_a_later_order_is_merged_misses_it(database, jobs, monkeypatch):
+    """The mutant: whatever runs is taken for one that has not begun."""
+    never_begun = jobs_module.RUNNING.replace("cursor IS NOT NULL OR lease_until > now()", "false")
+    monkeypatch.setattr(jobs_module, "RUNNING", never_begun)
+    assert "late" not in await missed_meanwhile(database, jobs)
+    assert len(await jobs.jobs()) == 1
+
+
+async def test_the_later_of_two_comparisons_waits_for_the_earlier(database, jobs):
+    readings = Readings(database, lease_seconds=60)
+    first = await jobs.read(GENERAL, "reconcile", since=START)
+    assert (await readings.claim(["test"])).job_pk == first
+    second = await jobs.read(GENERAL, "reconcile", since=START)
+    assert second != first
+    assert await readings.claim(["test"]) is None
+    other = await jobs.read(channel("random"), "reconcile", since=START)
+    assert (await readings.claim(["test"])).job_pk == other
+    await jobs.cancel(first)
+    assert (await readings.claim(["test"])).job_pk == second
 
 
 async def test_a_full_order_makes_the_running_one_full(database, jobs):

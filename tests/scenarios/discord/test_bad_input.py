@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters import progress
 from adapters.discord import posting
 from tests.scenarios.shared.on_discord import DiscordHouse
 from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, best_source
@@ -179,6 +180,22 @@ async def test_an_order_whose_token_is_gone_is_confirmed_directly(house, monkeyp
         house.discord.slash_command(house.medlar, house.harvest, "lore", subcommand="status")
         await house.settled()
         assert house.seen(where=house.im(house.medlar))
+
+
+async def test_of_a_job_that_outlives_its_token_only_the_end_is_told_and_directly(house, monkeypatch):
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
+    async with house.bot():
+        house.hold_history()
+        ordered = await house.order("reindex", channel=house.harvest)
+    monkeypatch.setattr(posting, "TOKEN_LIFE", timedelta(0))
+    async with house.bot(learned=False):
+        await asyncio.sleep(0.5)
+        assert house.seen(where=house.im(house.medlar)) == []
+        house.mend()
+        told = await house.appears("done", where=house.im(house.medlar))
+        [only] = house.seen(where=house.im(house.medlar))
+        assert only.id == told.id
+    assert ordered.partition("\n")[0] in told.text
 
 
 async def test_an_answer_that_discord_never_takes_is_not_sent_for_ever(house):

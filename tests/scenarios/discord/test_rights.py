@@ -120,6 +120,26 @@ async def test_a_channel_without_its_history_is_reported_and_taken_for_closed_no
         assert await knows(house, house.quince)
 
 
+async def test_a_channel_whose_past_was_never_open_is_named_to_admins_alone(house):
+    blind = {house.us: (VIEW_CHANNEL, READ_MESSAGE_HISTORY)}
+    cellar = house.discord.add_channel(house.guild, "cellar", overwrites=blind)
+    house.seed(cellar, [(house.quince, MERGER)])
+    house.discord.add_channel(house.guild, "vault", overwrites={house.us: CLOSED})
+    async with house.bot(every_source):
+        assert not await knows(house, house.quince)
+        assert await house.rows("SELECT 1 FROM channel WHERE name = 'cellar'") == []
+        status = await house.order("status")
+        assert "may not read their past: #cellar. Give me Read Message History" in status
+        assert "vault" not in status
+        assert "cellar" not in await house.order("status", who=house.quince)
+        [notice] = [text for text, _ in house.payloads() if "What I read" in text]
+        assert "past of 1 channel that I see" in notice
+        house.discord.set_overwrites(cellar, {})
+        await house.learned()
+        assert "may not read" not in await house.order("status")
+        assert await knows(house, house.quince)
+
+
 async def test_what_was_changed_while_the_bot_was_away_counts_when_it_is_back(house, board):
     async with house.bot(every_source):
         assert await knows(house, house.quince)

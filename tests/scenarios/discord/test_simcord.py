@@ -147,6 +147,15 @@ async def test_edits_and_deletions_are_heard_of_messages_that_nobody_remembers()
         assert deleted["id"] == str(said.id)
 
 
+async def test_an_edit_that_is_told_of_long_after_it_was_made_asks_nothing():
+    """As when a link in it gets its preview. The clock of this server stands at the beginning of 2026."""
+    async with tidepool() as sim:
+        said = await sim.quince.send(sim.harvest, "who oiled the press?")
+        await sim.quince.edit(said, f"<@{sim.client.user.id}> who oiled the press?")
+        assert [one["id"] for one in sim.heard.of(Kind.EDIT)] == [str(said.id)]
+        assert sim.heard.of(Kind.EDIT_MENTION) == []
+
+
 async def test_a_reaction_is_heard_when_it_comes_and_when_it_goes():
     async with tidepool() as sim:
         said = await sim.quince.send(sim.harvest, "the press is oiled")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from adapters.discord import ordering as discord_ordering
-from adapters.slack import progress as slack_progress
+from adapters import progress
 from tests.scenarios.discord.conftest import bot as discord_bot  # noqa: F401 - a fixture
 from tests.scenarios.discord.conftest import discord_settings, server  # noqa: F401 - fixtures
 from tests.scenarios.shared.on_discord import DiscordHouse
@@ -15,8 +14,7 @@ from tests.scenarios.slack.conftest import empty_memory, proxy, slack, slack_set
 @pytest.fixture
 def quick_progress(monkeypatch):
     """How far a job is, is shown without a pause."""
-    for shows in (slack_progress, discord_ordering):
-        monkeypatch.setattr(shows, "PROGRESS_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.05)
 
 
 @pytest.fixture(params=["slack", "discord"])

@@ -113,6 +113,19 @@ async def test_a_question_that_nobody_heard_is_no_knowledge(house, absent):
         assert "message" not in await kept(app, "zephyr")
 
 
+@pytest.mark.parametrize("house", ["discord"], indirect=True)
+async def test_a_mention_that_an_edit_brought_meanwhile_is_answered_once(house):
+    """On Slack the edit is sent again."""
+    async with house.bot():
+        forgot = house.say("where does the wagon stand?")
+        await house.settled()
+    with house.unnoticed():
+        house.edit(forgot, house.naming("where does the wagon stand?"))
+    async with house.bot():
+        await house.appears("", forgot)
+        await house.answer(forgot)
+
+
 async def test_what_was_opened_and_closed_while_away_counts_from_the_start(house):
     cellar = house.add_channel("cellar")
     house.seed(cellar, [(house.quince, "The zephyr rack holds forty bottles")])

@@ -89,6 +89,18 @@ async def test_an_edited_question_is_not_answered_again(house):
         assert len(house.prompts) == 1
 
 
+async def test_a_mention_that_an_edit_brings_is_answered_once(house):
+    async with house.bot():
+        forgot = house.say("why did we drop Kafka, please?")
+        await house.settled()
+        assert await house.answers(forgot) == []
+        for words in ("why did we drop Kafka, please?", "why did we drop Kafka at all?"):
+            house.edit(forgot, house.naming(words))
+            await house.answer(forgot)
+        assert len(house.prompts) == 1
+        assert await house.rows("SELECT body FROM message WHERE message_id = %(id)s", id=forgot) == [("",)]
+
+
 async def test_who_goes_on_with_a_mention_is_remembered(house):
     async with house.bot():
         first = await house.answer(house.mention(WHY_KAFKA))

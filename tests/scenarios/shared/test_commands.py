@@ -94,6 +94,26 @@ async def test_reindexing_shows_its_progress_to_who_ordered_it(house, quick_prog
             assert not any(f"Job {job}" in text for text in house.sees(who))
 
 
+async def test_progress_goes_on_in_the_same_message_after_a_restart(house, quick_progress):
+    async with house.bot():
+        job, _ = await next_job(house), house.hold_history()
+        await house.order("reindex", channel=house.harvest)
+        await shows(house, f"Job {job}: backfill of #harvest running")
+        [before] = watched(house, job)
+    house.mend()
+    async with house.bot(learned=False):
+        await shows(house, f"Job {job}: backfill of #harvest done")
+        [after] = watched(house, job)
+    assert after[:2] == before[:2]
+
+
+def watched(house, job):
+    """Where the admin sees how far a job is: the place, the message there, and its text."""
+    rooms = house.rooms(house.medlar)
+    found = ((room, one) for room in rooms for one in house.seen(where=room, viewer=house.medlar))
+    return [(room, one.id, one.text) for room, one in found if f"Job {job}: " in one.text]
+
+
 async def test_a_job_can_be_stopped(house, quick_progress):
     async with house.bot():
         job, history = await next_job(house), house.hold_history()

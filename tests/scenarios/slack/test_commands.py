@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.slack import progress
+from adapters import progress
 from tests.scenarios.slack.scene import (
     ask,
     caught_up,

@@ -1,6 +1,14 @@
 import pytest
 
-from adapters.discord.notices import FOR_ADMINS, FOR_EVERYBODY, help_lines, help_message, joined_notice, with_question
+from adapters.discord.notices import (
+    FOR_ADMINS,
+    FOR_EVERYBODY,
+    closed_line,
+    help_lines,
+    help_message,
+    joined_notice,
+    with_question,
+)
 from adapters.discord.render import Rendered
 
 
@@ -9,6 +17,18 @@ def test_the_notice_on_joining_says_what_who_and_how_to_opt_out():
     assert [word in content for word in ("What I read", "Who sees it", "How to opt out", "`/forget-me`")] == [True] * 4
     assert len(content) <= 2_000
     assert embeds == components == []
+
+
+def test_the_notice_counts_channels_with_a_closed_past_and_names_none():
+    assert "of 1 channel that" in joined_notice(1).content
+    assert "of 2 channels that" in joined_notice(2).content
+    assert len(joined_notice(500).content) <= 2_000
+
+
+def test_channels_with_a_closed_past_are_one_sentence_however_many_there_are():
+    assert closed_line(["cellar"]).startswith("Not learnt, because I see them but may not read their past: #cellar. ")
+    assert "#one, #two. Give me Read Message History" in closed_line(["one", "two"])
+    assert "#c14 and 485 more." in closed_line([f"c{n}" for n in range(500)])
 
 
 def test_the_help_names_what_each_person_may_use():

@@ -67,7 +67,7 @@ async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, 
                 await asyncio.sleep(dice.random() * 0.1)
                 fake.calls.clear()  # with every page that was read
             writing.cancel()
-            missing, left = await until_kept(app, talk)
+            missing, left = await until_kept(app, talk, seconds=size(20, 300))
         openings = Counter(f"{one.op} {one.outcome}" for one in fake.gateway.openings)
         report("discord_reconnects", each=each, done=dict(talk.done), openings=dict(openings))
         assert (missing, left) == ([], [])
@@ -114,10 +114,10 @@ class Talk:
         self.done[what] += 1
 
 
-async def until_kept(app, talk):
-    """Waits until what is stored is what stands; what still differs when nothing more happens."""
+async def until_kept(app, talk, *, seconds=20):
+    """Waits until what is stored is what stands; what still differs then. A past of thousands takes its time."""
     missing, left = [], []
-    for _ in range(80):
+    for _ in range(seconds * 4):
         rows = dict(await app.admin.database.fetch(STORED))
         standing = talk.standing()
         missing = [one for one, text in standing.items() if rows.get(one) != text]

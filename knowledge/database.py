@@ -27,6 +27,13 @@ POOL_TIMEOUT_SECONDS = 2.0
 # A process that stands still in the middle of a transaction keeps its rows locked: nobody could take its work over.
 IDLE_SECONDS = 20.0
 IDLE = "SELECT set_config('idle_in_transaction_session_timeout', %(seconds)s, false)"
+# A server that a disk or an operator has made read-only takes nothing in, as one that is away.
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+    PoolTimeout,
+)
 HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
@@ -170,7 +177,7 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout | PoolTimeout):
+        if isinstance(error, AWAY):
             reason = " ".join(str(error).split()) or type(error).__name__
             raise KnowledgeUnavailable(
                 f"PostgreSQL cannot be reached ({reason}). Check that it runs, and THREADLORE_DATABASE__URL."

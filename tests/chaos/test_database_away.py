@@ -29,7 +29,7 @@ async def seconds_until(happened):
 @pytest.mark.parametrize("way", ["refuse", "swallow"])
 @pytest.mark.timeout(1200)
 async def test_an_outage_is_told_at_once_and_loses_no_question(slack, slack_bot, proxy, size, report, way):
-    tidepool, away_seconds = Tidepool(slack, slack_bot), size(5, 300)
+    tidepool, away_seconds = Tidepool(slack, slack_bot), size(3, 300)
     slack.server.ack_seconds, slack.server.retry_delays = 3.0, (0.1, 1.0, *[2.0] * away_seconds)
     shut = asyncio.Event()
 

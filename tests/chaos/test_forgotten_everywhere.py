@@ -85,7 +85,7 @@ async def deleted_after_answers(house, redis_url, count):
 @pytest.mark.timeout(3600)
 async def test_nothing_holds_a_word_of_what_was_deleted(house, servers, monkeypatch, capsys, size, report):
     monkeypatch.setattr(wiring, "setup_logging", lambda _level: setup_logging("DEBUG"))
-    canaries = size(20, 200)
+    canaries = size(12, 200)
     before, left, seconds = await deleted_after_answers(house, servers[1], canaries)
     log = "".join(capsys.readouterr())
     report("forgotten", platform=house.platform, canaries=canaries, seconds=round(seconds, 2), left=len(left))

@@ -37,7 +37,7 @@ async def frozen_in_mid_answer(town, trials, *mutants):
 
 @pytest.mark.timeout(7200)
 async def test_what_a_bot_writes_after_its_lease_is_refused(town, size, report):
-    trials = size(2, 50)
+    trials = size(1, 50)
     changed = await frozen_in_mid_answer(town, trials)
     found = town.verdict()
     report("frozen_bot", platform=town.house.platform, trials=trials, changed=len(changed), **found.figures())

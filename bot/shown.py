@@ -1,6 +1,7 @@
 """A reply in the hands of one worker: its calls come one at a time, and only while the question is this worker's."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from bot.conversation import Answer
@@ -9,7 +10,8 @@ from bot.ports import Reply
 from bot.timing import within
 from knowledge.errors import KnowledgeUnavailable
 
-CALL_SECONDS = 2.0  # the asker hears within 3 s that the index is away
+CALL_SECONDS = 2.0
+TELL_SECONDS = 0.5  # the asker hears within 3 s that the index is away, and has waited for it once already
 
 
 class LeaseLost(Exception):
@@ -26,6 +28,7 @@ class Shown:
         self._fence = claimed.fence
         self._kept = claimed.places
         self._has_begun = False
+        self._held_at = time.monotonic()
         self._turn = asyncio.Lock()
 
     @property
@@ -37,6 +40,7 @@ class Shown:
         """Work has begun (0), or so many questions are before this one."""
         async with self._turn:
             if not self._has_begun:  # else there is better to see already
+                await self._still_hold()
                 await self._reply.waiting(place)
                 await self._keep_places()
 
@@ -44,6 +48,7 @@ class Shown:
         """The text so far."""
         self._has_begun = True
         async with self._turn:
+            await self._still_hold()
             await self._reply.write(text)
             await self._keep_places()
 
@@ -59,12 +64,21 @@ class Shown:
         self._has_begun = True
         async with self._turn:
             with suppress(KnowledgeUnavailable):  # just what the asker may be about to hear of
-                await self._hold()
+                await self._hold(TELL_SECONDS)
             await self._reply.fail(sentence)
 
-    async def _hold(self) -> None:
-        if not await within(CALL_SECONDS, self._outbox.posting(self._answer_id, self._fence)):
+    async def _hold(self, seconds: float = CALL_SECONDS) -> None:
+        if not await within(seconds, self._outbox.posting(self._answer_id, self._fence)):
             raise LeaseLost
+
+    async def _still_hold(self) -> None:
+        """Asks again after a while: this process may have stood still for longer than its lease, and not know it."""
+        asked_at = time.monotonic()
+        if asked_at - self._held_at < self._outbox.lease_seconds / 2:
+            return
+        if not await within(CALL_SECONDS, self._outbox.renew(self._answer_id, self._fence)):
+            raise LeaseLost
+        self._held_at = asked_at
 
     async def _keep_places(self) -> None:
         places = self._reply.places

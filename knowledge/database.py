@@ -1,7 +1,10 @@
 """The connection pool, transactions, and the one guard through which every driver error passes."""
 
 import asyncio
+import copy
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
@@ -10,6 +13,7 @@ from typing import Any, LiteralString, Self
 import psycopg
 from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection, sql
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -20,7 +24,41 @@ Connection = AsyncConnection[TupleRow]
 
 # A question must hear within seconds that the index is away, not after the pool's default of thirty.
 POOL_TIMEOUT_SECONDS = 2.0
+# A process that stands still in the middle of a transaction keeps its rows locked: nobody could take its work over.
+IDLE_SECONDS = 20.0
+IDLE = "SELECT set_config('idle_in_transaction_session_timeout', %(seconds)s, false)"
+# A server that a disk or an operator has made read-only takes nothing in, as one that is away.
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.ReadOnlySqlTransaction,
+    PoolTimeout,
+)
 HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
+
+
+class _Connection(AsyncConnection[TupleRow]):
+    """Hangs up on a server that is silent for longer than whoever borrowed it has patience.
+
+    A timeout around a statement would not do: cancelled, psycopg asks the server to stop, and waits for its answer.
+    """
+
+    patience_seconds: float | None = None
+
+    async def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
+        """What everything that talks to the server goes through."""
+        if self.patience_seconds is None:
+            return await super().wait(gen, *arguments, **options)
+        alarm = asyncio.get_running_loop().call_later(self.patience_seconds, self._hang_up)
+        try:
+            return await super().wait(gen, *arguments, **options)
+        finally:
+            alarm.cancel()
+
+    def _hang_up(self) -> None:
+        """The driver reads the end of the stream, and raises what it raises for a lost connection."""
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
 
 class Database:
@@ -28,9 +66,11 @@ class Database:
 
     def __init__(self, url: str, *, size: int = 8) -> None:
         self.url = url
+        self.patience_seconds: float | None = None
         self._giving: set[asyncio.Task[None]] = set()
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             url,
+            connection_class=_Connection,
             min_size=1,
             max_size=size,
             timeout=POOL_TIMEOUT_SECONDS,
@@ -56,6 +96,12 @@ class Database:
     ) -> None:
         await self._pool.close()
 
+    def hurried(self, seconds: float) -> Self:
+        """The same pool, for callers who would rather fail than wait for one statement longer than that."""
+        view = copy.copy(self)
+        view.patience_seconds = seconds
+        return view
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One connection inside one transaction. Errors: `KnowledgeUnavailable`."""
@@ -72,6 +118,7 @@ class Database:
     async def _borrowed(self) -> AsyncIterator[Connection]:
         """A connection of the pool. Given back by a task of its own: `putconn`, cancelled, would lose it for ever."""
         connection = await self._pool.getconn()
+        connection.patience_seconds = self.patience_seconds
         try:
             yield connection
         finally:
@@ -130,7 +177,7 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, psycopg.OperationalError | PoolTimeout):
+        if isinstance(error, AWAY):
             reason = " ".join(str(error).split()) or type(error).__name__
             raise KnowledgeUnavailable(
                 f"PostgreSQL cannot be reached ({reason}). Check that it runs, and THREADLORE_DATABASE__URL."
@@ -139,4 +186,5 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
 
 async def _configure(connection: Connection) -> None:
     await register_vector_async(connection)
+    await connection.execute(IDLE, {"seconds": f"{IDLE_SECONDS} s"})
     await connection.commit()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import os
 import shutil
 import tempfile
@@ -21,6 +22,24 @@ _numbers = itertools.count()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="load and fault runs in full size, as `make soak` runs them")
+
+
+@pytest.fixture
+def size(request):
+    """Chooses between the small and the full size."""
+    full = request.config.getoption("--full")
+    return lambda small, whole: whole if full else small
+
+
+@pytest.fixture
+def report(capsys):
+    """Prints figures past pytest's capture, as one line of JSON."""
+
+    def tell(name, **figures):
+        with capsys.disabled():
+            print(f"\n{name}: {json.dumps(figures)}")  # noqa: T201 - what is measured is printed
+
+    return tell
 
 
 @pytest.fixture(autouse=True)

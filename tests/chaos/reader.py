@@ -20,7 +20,7 @@ WHERE = "general"
 class Sound(Archive):
     async def record(self, changes, *, then=None):
         recorded = await super().record(changes, then=then)
-        print("page", flush=True)  # noqa: T201 - the test reads it
+        print("page", flush=True)
         return recorded
 
 
@@ -30,7 +30,7 @@ class CursorFirst(Archive):
     async def record(self, changes, *, then=None):
         await super().record([], then=then)
         recorded = await super().record(changes)
-        print("page", flush=True)  # noqa: T201 - the test reads it
+        print("page", flush=True)
         return recorded
 
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from bot.timing import within
+from knowledge import database as pools
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable
 
@@ -45,3 +46,21 @@ async def test_a_caller_who_gives_up_while_giving_back_loses_no_connection(datab
             with pytest.raises(asyncio.CancelledError):
                 await task
         assert await database.fetch("SELECT 1") == [(1,)]
+
+
+async def test_a_transaction_in_which_nobody_moves_lets_go_of_its_rows(database_url, monkeypatch):
+    monkeypatch.setattr(pools, "IDLE_SECONDS", 0.5)
+
+    async def stand_still(database):
+        async with database.transaction() as connection:
+            await connection.execute("LOCK TABLE message")
+            await asyncio.sleep(2)
+            await connection.execute("SELECT 1")
+
+    async with Database(database_url, size=1) as frozen, Database(database_url, size=1) as other:
+        still = asyncio.create_task(stand_still(frozen))
+        await asyncio.sleep(0.2)
+        assert await within(5, other.fetch("SELECT count(*) FROM message")) == [(0,)]
+        with pytest.raises(KnowledgeUnavailable):
+            await still
+        assert await frozen.fetch("SELECT 1") == [(1,)]

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+NVIDIA, NVIDIA_MEMORY = Path("/dev/nvidiactl"), Path("/dev/nvidia-uvm")
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 # What is left to Python's own functions where the system keeps the network: neither child needs any of this.
 REFUSED = (
@@ -56,6 +57,8 @@ def give_up_network() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) == 0:  # root may do so as it is
         return True
+    if NVIDIA.exists() and not NVIDIA_MEMORY.exists():
+        return False  # the card's driver is still to be loaded, by a program that must become root for it
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
         return False
     # The same ids as before, so that files and devices open as before.

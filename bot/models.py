@@ -23,6 +23,8 @@ from knowledge.ports import EmbeddingModel
 
 PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
+# A vocabulary that does not know our template's marks spells them out; a prompt allows for half of that by itself.
+TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
 SMALL_MODEL_BYTES = 500_000_000
 # A server does not count for us. Latin text has about four characters a token, Chinese one.
@@ -113,7 +115,7 @@ class ChatModel:
             return self.prompt_tokens or PROMPT_TOKENS_ELSEWHERE
         report = await self.engine.ready()
         usual = PROMPT_TOKENS_ELSEWHERE if report.offloaded_layers else PROMPT_TOKENS_ON_CPU
-        return min(self.prompt_tokens or usual, report.n_ctx - self.answer_tokens)
+        return min(self.prompt_tokens or usual, report.n_ctx - self.answer_tokens - TEMPLATE_TOKENS)
 
 
 async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> ChatModel:

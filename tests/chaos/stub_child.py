@@ -85,7 +85,7 @@ def work(request, n_ctx):
                 say(Failed(request.request_id, "too long", too_long=True))
                 return
             say(Progress(request.request_id, size))
-            begun = sum(piece in request.segments[-1].text for piece in ANSWER)
+            begun = sum(request.segments[-1].text.startswith("".join(ANSWER[: n + 1])) for n in range(len(ANSWER)))
             for place, piece in enumerate(ANSWER[begun:], start=begun):
                 if place == 4:
                     obey(prompt, "@")

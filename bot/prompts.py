@@ -44,12 +44,13 @@ async def fitted(
     """
     language = question.language
     orders = [SYSTEM, f"Answer in this language: {language}"] if language else [SYSTEM]
-    room = budget_tokens - OVERHEAD_TOKENS - sum(await count(orders))
-    asked = await _cut(question.text, int(room * QUESTION_SHARE), count)
     kept = turns[-1:]
-    if kept and sum(await count([_earlier(kept[0])])) > room * TURN_SHARE:
-        kept = ()
     earlier = [_earlier(turn) for turn in kept]
+    asking, *costs = await count([question.text, *orders, *earlier])
+    room = budget_tokens - OVERHEAD_TOKENS - sum(costs[: len(orders)])
+    asked = await _cut(question.text, asking, int(room * QUESTION_SHARE), count)
+    if sum(costs[len(orders) :]) > room * TURN_SHARE:
+        kept, earlier = (), []
     sources = await fitting(passages, "\n".join([asked, *earlier, *orders[1:]]), budget_tokens, count)
     while True:
         messages = build(asked, sources, kept, language)
@@ -69,9 +70,8 @@ async def fitted(
             return Prompt(messages, sources)
 
 
-async def _cut(text: str, most_tokens: int, count: Count) -> str:
-    """The beginning of a text that has at most so many tokens."""
-    (tokens,) = await count([text])
+async def _cut(text: str, tokens: int, most_tokens: int, count: Count) -> str:
+    """The beginning of a text of so many tokens that has no more than the most there may be."""
     while tokens > most_tokens and len(text) > 1:
         text = text[: max(1, min(len(text) - 1, len(text) * most_tokens // tokens))]
         (tokens,) = await count([text])

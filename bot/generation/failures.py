@@ -88,5 +88,5 @@ def key_of(work: Work, place: int = 0) -> bytes:
     asked = asdict(work)
     del asked["request_id"]
     if isinstance(work, Embed):
-        asked = {"text": work.texts[place]}
+        asked = {"text": work.texts[min(place, len(work.texts) - 1)]}
     return hashlib.sha256(json.dumps([type(work).__name__, asked]).encode()).digest()

@@ -35,6 +35,7 @@ def test_a_request_is_known_again_by_what_it_asks_and_not_by_its_id():
     assert ask("1", "a") == ask("2", "a")
     assert len({ask("1", "a"), ask("1", "b"), ask("1", "a", lora="style")}) == 3
     assert key_of(Embed("1", ("a", "b")), 1) == key_of(Embed("2", ("b",)), 0)
+    assert key_of(Embed("1", ("a", "b")), 2) == key_of(Embed("2", ("b",)), 0)  # it died with all of them done
 
 
 def test_restarts_wait_longer_each_time_and_then_for_the_oldest_to_be_forgotten():

@@ -39,7 +39,7 @@ eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --
 	$(THREADLORE) eval retrieval $(DATA)
 
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
-	$(BIN)/python -m pytest tests/chaos tests/load --full --timeout 7200
+	$(BIN)/python -m pytest tests/chaos tests/load tests/properties/test_prompt_fits.py --full --timeout 7200
 
 day: setup ## live the sample's day on a local Slack server; writes docs/slack-day.md and its picture
 	$(BIN)/python -m tests.load.write_day

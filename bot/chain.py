@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from bot import citations, prompts, quoting
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
-from bot.errors import ModelUnavailable
+from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.plaintext import harmless
 from bot.ports import Memory
 from bot.sufficiency import Sufficiency, Verdict
@@ -30,6 +30,8 @@ log = structlog.get_logger()
 
 NEAREST = 3
 MODEL_AWAY = "The language model is not available right now. These messages come closest:"
+QUARANTINED = "The language model broke down twice over this question and will not get it again."
+CLOSEST = "These messages come closest:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,27 +122,30 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, No
                 if isinstance(event, Answer):
                     await parts.memory.remember(asked["question"], turn_of(asked["question"], event))
                 yield event
-    except ModelUnavailable as error:
+    except (ModelUnavailable, QuestionTooLong) as error:
         log.warning("model_away", error=type(error).__name__)
-        yield _without_model(asked)
+        yield _without_model(asked, f"{QUARANTINED} {CLOSEST}" if isinstance(error, PromptQuarantined) else MODEL_AWAY)
 
 
 async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
-    budget = await parts.limits.prompt_tokens()
-    sources = await prompts.fitting(asked["passages"], asked["query"], budget, parts.count)
+    prompt = await _prompt(parts, asked, share=1)
     quotes_first = await parts.quotes_first()
-    quotation, found = quoting.quoted(quoting.best_lines(sources))
+    quotation, found = quoting.quoted(quoting.best_lines(prompt.sources))
     if quotes_first:
         yield Fragment(f"{quotation}\n")
     words, usage = Words(), Usage()
-    question = asked["question"]
-    prompt = prompts.build(question.text, sources, asked["turns"], question.language)
-    async with aclosing(generator(parts.model.astream(prompt))) as chunks:
-        async for chunk in chunks:
-            usage.read(chunk)
-            ready = words.add(str(chunk.text))
-            if ready and not quotes_first:
-                yield Fragment(ready)
+    try:
+        async with aclosing(_pieces(parts, prompt, words, usage)) as pieces:
+            async for piece in pieces:
+                if not quotes_first:
+                    yield piece
+    except QuestionTooLong:  # nothing was told yet; the model has a shorter context now, or counts otherwise
+        prompt = await _prompt(parts, asked, share=2)
+        async with aclosing(_pieces(parts, prompt, words, usage)) as pieces:
+            async for piece in pieces:
+                if not quotes_first:
+                    yield piece
+    sources = prompt.sources
     if quotes_first:
         text, found = quoting.with_sentences(quotation, found, harmless(words.everything), sources)
         answer = _answer(asked, text, _outcome(asked), found)
@@ -151,11 +156,28 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
     yield replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
 
 
-def _without_model(asked: Asked) -> Answer:
+async def _prompt(parts: Parts, asked: Asked, *, share: int) -> prompts.Prompt:
+    """The prompt for what is asked, in one part of so many of the room there is."""
+    budget = await parts.limits.prompt_tokens() // share
+    return await prompts.fitted(asked["passages"], asked["question"], asked["turns"], budget, parts.count)
+
+
+async def _pieces(
+    parts: Parts, prompt: prompts.Prompt, words: "Words", usage: "Usage"
+) -> AsyncGenerator[Fragment, None]:
+    """The model's words, as they become whole."""
+    async with aclosing(generator(parts.model.astream(prompt.messages))) as chunks:
+        async for chunk in chunks:
+            usage.read(chunk)
+            if ready := words.add(str(chunk.text)):
+                yield Fragment(ready)
+
+
+def _without_model(asked: Asked, why: str) -> Answer:
     """The messages that come closest, said to be no more than that: the model failed, the search did not."""
     lines = [line for passage in asked["passages"] for line in passage.lines]
     quotation, found = quoting.quoted(quoting.best_lines(lines))
-    return _answer(asked, f"{MODEL_AWAY}\n{quotation}", Outcome.ANSWERED_WITH_WARNING, found)
+    return _answer(asked, f"{why}\n{quotation}", Outcome.ANSWERED_WITH_WARNING, found)
 
 
 def generator(stream: AsyncIterator[T]) -> AsyncGenerator[T, None]:

@@ -50,6 +50,9 @@ class ModelSettings(Section):
         default=None, description="GGUF file; without it and without a URL the small default model is used."
     )
     url: str | None = Field(default=None, description="OpenAI-compatible server, for example http://127.0.0.1:8080/v1.")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-fA-F]{64}$", description="Checksum that the file must have to be loaded."
+    )
     name: str | None = Field(default=None, description="Name of the model on that server.")
     api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
     gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")

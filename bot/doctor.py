@@ -96,7 +96,21 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
     except (StartupError, BotError) as error:
         return [Check("model", ok=False, found=str(error), mend="Set THREADLORE_MODEL__PATH or THREADLORE_MODEL__URL.")]
     size = f"{report.size_bytes / 1e6:,.0f} MB, context {report.n_ctx}, {report.threads} threads"
-    return [Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"), offload(report)]
+    return [
+        Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
+        offload(report),
+        isolation(report),
+    ]
+
+
+def isolation(report: Report) -> Check:
+    """Whether the model's process has given its network up."""
+    if not report.has_network:
+        return Check("isolation", ok=True, found="the model's process has no network")
+    found = "the model's process kept the network: this system lets no process give it up"
+    return Check(
+        "isolation", ok=True, found=found, mend="Allow unprivileged user namespaces, if model files are not yours."
+    )
 
 
 def offload(report: Report) -> Check:

@@ -6,6 +6,7 @@ BotError                    shown in the conversation
 ├── QueueFull               ask later
 ├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
+│   └── PromptQuarantined   ask differently
 └── KnowledgeDown           ask later; the operator can mend it
 StartupError                shown by the command line, with an exit code
 ├── UsageProblem            2   the command was called with something that cannot be
@@ -49,6 +50,10 @@ class AnswerFailed(BotError):
 
 class ModelUnavailable(BotError):
     """The language model is not available right now. Please try again in a minute."""
+
+
+class PromptQuarantined(ModelUnavailable):
+    """The language model broke down twice over this question and will not get it again. Please ask differently."""
 
 
 class KnowledgeDown(BotError):

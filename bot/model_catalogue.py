@@ -155,6 +155,13 @@ def choice_named(name: str) -> Choice:
     raise UsageProblem(f"There is no model named {name}; choose one of {', '.join(each.name for each in CHOICES)}.")
 
 
+def known_sha256(path: Path, home: Path) -> str | None:
+    """The checksum a file in the models folder must have; elsewhere a name says nothing about what it is."""
+    if path.absolute().parent != models_directory(home).absolute():
+        return None
+    return next((choice.sha256 for choice in CHOICES if choice.file == path.name), None)
+
+
 def pull(
     name: str,
     home: Path,

@@ -1,5 +1,6 @@
 """Opens the models that the settings name: a GGUF file, a server, or the small built-in ones."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,14 +13,18 @@ from bot.errors import BadConfiguration
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
+from bot.generation.loading import check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.remote import RemoteEmbedder, remote_chat_model
 from bot.generation.sequence import ModelSpec
+from bot.model_catalogue import known_sha256
 from bot.prompts import Count
 from knowledge.ports import EmbeddingModel
 
 PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
+# A vocabulary that does not know our template's marks spells them out; a prompt allows for half of that by itself.
+TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
 SMALL_MODEL_BYTES = 500_000_000
 # A server does not count for us. Latin text has about four characters a token, Chinese one.
@@ -39,6 +44,7 @@ class ChatSpec:
     threads: int | None
     max_tokens: int
     temperature: float
+    sha256: str | None
     prompt_tokens: int | None
 
 
@@ -71,6 +77,21 @@ class EmbeddingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelHealth:
+    """How a local model is. `trouble`, `restarts`, `quarantined`: as of `Engine`."""
+
+    part: str
+    trouble: str
+    restarts: int
+    quarantined: int
+
+
+def health_of(part: str, engine: Engine) -> ModelHealth:
+    """How it is just now."""
+    return ModelHealth(part, engine.trouble, engine.restarts, engine.quarantined)
+
+
+@dataclass(frozen=True, slots=True)
 class ChatModel:
     """A chat model ready for use. `engine` is None when it runs on a server."""
 
@@ -79,23 +100,26 @@ class ChatModel:
     count: Count
     engine: Engine | None
     prompt_tokens: int | None
+    answer_tokens: int = 0
 
     async def is_small(self) -> bool:
         """Whether the model is so small that the sources' own words make the better answer."""
-        return self.engine is not None and (await self.engine.start()).size_bytes < SMALL_MODEL_BYTES
+        return self.engine is not None and (await self.engine.ready()).size_bytes < SMALL_MODEL_BYTES
 
     async def prompt_budget(self) -> int:
-        """The longest prompt that this hardware reads in good time. Starts a local model to see where it runs."""
-        if self.prompt_tokens is not None:
-            return self.prompt_tokens
+        """The longest prompt that this hardware reads in good time, and that leaves room for the answer.
+
+        Starts a local model to see where it runs.
+        """
         if self.engine is None:
-            return PROMPT_TOKENS_ELSEWHERE
-        report = await self.engine.start()
-        return PROMPT_TOKENS_ELSEWHERE if report.offloaded_layers else PROMPT_TOKENS_ON_CPU
+            return self.prompt_tokens or PROMPT_TOKENS_ELSEWHERE
+        report = await self.engine.ready()
+        usual = PROMPT_TOKENS_ELSEWHERE if report.offloaded_layers else PROMPT_TOKENS_ON_CPU
+        return min(self.prompt_tokens or usual, report.n_ctx - self.answer_tokens - TEMPLATE_TOKENS)
 
 
 async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> ChatModel:
-    """The chat model; a local one loads when it is first asked. Errors: `StartupError`."""
+    """The chat model; a local one is checked now and loads when it is first asked. Errors: `StartupError`."""
     if spec.url is not None:
         if spec.name is None:
             raise BadConfiguration(
@@ -108,9 +132,18 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
     path = spec.path or default_chat_model(home)
     engine = Engine(ModelSpec(str(path), n_ctx=spec.context, gpu_layers=spec.gpu_layers, threads=spec.threads or 0))
     engine.check_files()
+    await asyncio.to_thread(_verify, path, spec.sha256, home)
     stack.push_async_callback(engine.close)
     model = LlamaChatModel(engine=engine, max_tokens=spec.max_tokens, temperature=spec.temperature)
-    return ChatModel(model, path.stem, model.count, engine, spec.prompt_tokens)
+    return ChatModel(model, path.stem, model.count, engine, spec.prompt_tokens, spec.max_tokens)
+
+
+def _verify(path: Path, sha256: str | None, home: Path) -> None:
+    """A chosen file against the setting; one that `threadlore models pull` fetched against the catalogue."""
+    if sha256 is not None:
+        check_sha256(path, sha256, "THREADLORE_MODEL__SHA256")
+    elif (known := known_sha256(path, home)) is not None:
+        check_sha256(path, known, "the catalogue")
 
 
 async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExitStack) -> EmbeddingModel:
@@ -129,6 +162,8 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             passage_prefix=spec.passage_prefix,
         )
     path = spec.path or default_embedding_model(home)
+    if path.is_file():
+        await asyncio.to_thread(_verify, path, None, home)
     engine = Engine(
         ModelSpec(str(path), n_ctx=spec.context, gpu_layers=spec.gpu_layers, threads=spec.threads or 0, embedding=True)
     )

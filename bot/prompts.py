@@ -1,11 +1,12 @@
 """The system prompt, and the sources that fit beside the question in the context window."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from bot.conversation import Turn
+from bot.conversation import Question, Turn
 from bot.plaintext import neutralise
 from knowledge.passages import Line, Passage
 
@@ -19,8 +20,62 @@ SOURCE_CHARS = 900
 MOST_SOURCES = 12
 # Chat templates add a few tokens around every message, and the headings take some.
 OVERHEAD_TOKENS = 64
+# Of what is left for a question, the talk before it and the sources, no one may take all.
+QUESTION_SHARE, TURN_SHARE = 0.5, 0.25
+EARLIER_ANSWER_CHARS = 400
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Messages that fit, and the sources in them, by number."""
+
+    messages: list[BaseMessage]
+    sources: list[Line]
+
+
+async def fitted(
+    passages: Sequence[Passage], question: Question, turns: Sequence[Turn], budget_tokens: int, count: Count
+) -> Prompt:
+    """The longest prompt within the budget. What does not fit gives way: sources, then the talk, then words.
+
+    At least one source and the beginning of the question stay.
+    """
+    language = question.language
+    orders = [SYSTEM, f"Answer in this language: {language}"] if language else [SYSTEM]
+    kept = turns[-1:]
+    earlier = [_earlier(turn) for turn in kept]
+    asking, *costs = await count([question.text, *orders, *earlier])
+    room = budget_tokens - OVERHEAD_TOKENS - sum(costs[: len(orders)])
+    asked = await _cut(question.text, asking, int(room * QUESTION_SHARE), count)
+    if sum(costs[len(orders) :]) > room * TURN_SHARE:
+        kept, earlier = (), []
+    sources = await fitting(passages, "\n".join([asked, *earlier, *orders[1:]]), budget_tokens, count)
+    while True:
+        messages = build(asked, sources, kept, language)
+        spare = budget_tokens - OVERHEAD_TOKENS // 2 - sum(await count([str(one.content) for one in messages]))
+        if spare >= 0:
+            return Prompt(messages, sources)
+        worst = min(sources, key=lambda line: line.score, default=None)
+        if worst is not None and len(sources) > 1:
+            sources.remove(worst)
+        elif kept:
+            kept = ()
+        elif worst is not None and len(worst.text) > 1:
+            sources = [replace(worst, text=worst.text[: min(len(worst.text), SOURCE_CHARS) // 2])]
+        elif len(asked) > 1:
+            asked = asked[: len(asked) // 2]
+        else:  # a budget that not even the orders fit in
+            return Prompt(messages, sources)
+
+
+async def _cut(text: str, tokens: int, most_tokens: int, count: Count) -> str:
+    """The beginning of a text of so many tokens that has no more than the most there may be."""
+    while tokens > most_tokens and len(text) > 1:
+        text = text[: max(1, min(len(text) - 1, len(text) * most_tokens // tokens))]
+        (tokens,) = await count([text])
+    return text
 
 
 async def fitting(passages: Sequence[Passage], question: str, budget_tokens: int, count: Count) -> list[Line]:
@@ -49,14 +104,16 @@ def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], languag
     """
     parts = ["Messages:", *(source(line, n) for n, line in enumerate(sources, start=1))]
     if turns:
-        last = turns[-1]
-        parts.append(
-            f"\nEarlier question: {neutralise(last.question)}\nEarlier answer: {neutralise(last.answer)[:400]}"
-        )
+        parts.append(_earlier(turns[-1]))
     parts.append(f"\nQuestion: {neutralise(question)}")
     if language:
         parts.append(f"Answer in this language: {language}")
     return [SystemMessage(SYSTEM), HumanMessage("\n".join(parts))]
+
+
+def _earlier(turn: Turn) -> str:
+    answer = neutralise(turn.answer)[:EARLIER_ANSWER_CHARS]
+    return f"\nEarlier question: {neutralise(turn.question)}\nEarlier answer: {answer}"
 
 
 def source(line: Line, n: int) -> str:

@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from bot import citations, prompts, quoting
 from bot.chain import Parts, Usage, Words, generator, turn_of
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Request
-from bot.errors import ModelUnavailable
+from bot.errors import ModelUnavailable, QuestionTooLong
 from bot.plaintext import harmless
 from bot.summary import fitting, in_order, main_points
 from knowledge.digest import Digest
@@ -78,7 +78,7 @@ async def summary_events(
                         answer = event
                     else:
                         answer = replace(answer, tokens=event.tokens, model=event.model, timings=event.timings)
-    except ModelUnavailable as error:
+    except (ModelUnavailable, QuestionTooLong) as error:
         log.warning("model_away", error=type(error).__name__)
     await parts.memory.remember(question, turn_of(question, answer))
     yield answer

@@ -1,7 +1,7 @@
 """The bot's own web server: is it alive, is it ready, how much has it done; and where platforms call it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from bot.admin import Admin
 from bot.errors import BadConfiguration
+from bot.models import ModelHealth
 from knowledge.errors import KnowledgeError
 
 log = structlog.get_logger()
@@ -17,17 +18,24 @@ log = structlog.get_logger()
 DEFAULT_PORT = 8080
 CHECK_SECONDS = 2.0
 
+Health = Callable[[], Sequence[ModelHealth]]
+
+
+def _no_models() -> Sequence[ModelHealth]:
+    return ()
+
 
 @asynccontextmanager
 async def web_server(
-    host: str, port: int | None, routes: Sequence[web.RouteDef], admin: Admin
+    host: str, port: int | None, routes: Sequence[web.RouteDef], admin: Admin, health: Health = _no_models
 ) -> AsyncIterator[int | None]:
     """Serves until the end of the block. Yields the port; None where the default one is taken and none is needed.
 
+    `health` tells how the models are, beside what `admin` knows.
     Errors: `BadConfiguration` when the port that is wanted is taken.
     """
     app = web.Application()
-    app.add_routes([web.get("/healthz", _alive), *_reports(admin), *routes])
+    app.add_routes([web.get("/healthz", _alive), *_reports(admin, health), *routes])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:
@@ -52,25 +60,28 @@ async def _listen(runner: web.AppRunner, host: str, port: int | None, *, needed:
     return int(taken[1])
 
 
-def _reports(admin: Admin) -> list[web.RouteDef]:
+def _reports(admin: Admin, health: Health) -> list[web.RouteDef]:
     async def ready(_: web.Request) -> web.Response:
-        """Ready means: questions can be answered."""
+        """Ready means: questions can be answered, if need be (`degraded`) with no more than the messages themselves."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 status = await admin.status()
         except (KnowledgeError, TimeoutError) as error:
             return web.json_response({"ready": False, "database": type(error).__name__}, status=503)
-        return web.json_response({"ready": True, "waiting": status.waiting, "events": status.events})
+        degraded = {one.part: one.trouble for one in health() if one.trouble}
+        more = {"degraded": degraded} if degraded else {}
+        return web.json_response({"ready": True, "waiting": status.waiting, "events": status.events, **more})
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=await _exposition(admin), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await _exposition(admin, health()), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [web.get("/readyz", ready), web.get("/metrics", metrics)]
 
 
-async def _exposition(admin: Admin) -> bytes:
-    """Counted in the database when asked, so that several processes say the same."""
+async def _exposition(admin: Admin, models: Sequence[ModelHealth]) -> bytes:
+    """Counted in the database when asked, so that several processes say the same; models are each process's own."""
     registry = CollectorRegistry()
+    _show_models(registry, models)
     up = Gauge("threadlore_database_up", "Whether the database answers.", registry=registry)
     try:
         async with asyncio.timeout(CHECK_SECONDS):
@@ -91,6 +102,17 @@ async def _exposition(admin: Admin) -> bytes:
     for name, (meaning, value) in figures.items():
         Gauge(name, meaning, registry=registry).set(value)
     return generate_latest(registry)
+
+
+def _show_models(registry: CollectorRegistry, models: Sequence[ModelHealth]) -> None:
+    labels = ("part",)
+    up = Gauge("threadlore_model_up", "0: requests to this model fail just now.", labels, registry=registry)
+    restarts = Gauge("threadlore_model_restarts", "Starts in place of a dead child.", labels, registry=registry)
+    held = Gauge("threadlore_prompts_quarantined", "Prompts that killed two children.", labels, registry=registry)
+    for one in models:
+        up.labels(one.part).set(not one.trouble)
+        restarts.labels(one.part).set(one.restarts)
+        held.labels(one.part).set(one.quarantined)
 
 
 async def _alive(_: web.Request) -> web.Response:

@@ -19,10 +19,19 @@ from bot.clerk import Clerk
 from bot.config import EmbeddingSettings, Settings, secret
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
+from bot.generation.embedder import LlamaEmbedder
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
-from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
+from bot.models import (
+    ChatModel,
+    ChatSpec,
+    EmbeddingSpec,
+    ModelHealth,
+    health_of,
+    open_chat_model,
+    open_embedding_model,
+)
 from bot.outbox import Outbox
 from bot.platform_wiring import adapters_of
 from bot.ports import Memory
@@ -98,7 +107,16 @@ class App:
     learning: Learning
     desk: Desk
     adapters: tuple[ChatAdapter, ...]
+    embedder: EmbeddingModel
     notes: tuple[str, ...]
+
+    def health(self) -> tuple[ModelHealth, ...]:
+        """How the local models are; a server's health is its own business."""
+        chat, embedder = self.chat.engine, self.embedder
+        return (
+            *([health_of("chat_model", chat)] if chat is not None else []),
+            *([health_of("embedding_model", embedder.engine)] if isinstance(embedder, LlamaEmbedder) else []),
+        )
 
 
 def home_of(settings: Settings) -> Path:
@@ -153,7 +171,8 @@ async def open_app(
         if settings.model.path is None and settings.model.url is None and model is None:
             notes.append(f"Using the built-in small model {chat.name}; set THREADLORE_MODEL__PATH for a better one.")
         spec = _embedding_spec(settings.embedding)
-        embedding = ModelEmbeddings(embedder or await open_embedding_model(spec, home, stack))
+        embedder = embedder or await open_embedding_model(spec, home, stack)
+        embedding = ModelEmbeddings(embedder)
         indexer = Indexer(db, embedding, source=spec.source)
         # Whoever asks is told within three seconds that the database is silent; whoever writes has more patience.
         asking = db.hurried(ASKING_SECONDS)
@@ -215,6 +234,7 @@ async def open_app(
             learning=learning,
             desk=desk,
             adapters=chats,
+            embedder=embedder,
             notes=tuple(notes),
         )
 

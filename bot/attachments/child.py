@@ -7,29 +7,15 @@ code. It holds no token, opens no connection and starts no program.
 import io
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from types import ModuleType
 
+from bot import confinement
+
 USAGE_EXIT = 2
 NICENESS = 5  # an answer being written goes first
-# The parsers below need none of this; a link in a document and a library that would follow it must not meet.
-REFUSED = (
-    "os.exec",
-    "os.fork",
-    "os.forkpty",
-    "os.posix_spawn",
-    "os.system",
-    "socket.connect",
-    "socket.getaddrinfo",
-    "socket.gethostbyname",
-    "socket.sendmsg",
-    "socket.sendto",
-    "subprocess.Popen",
-)
 # Where a short text could be several, the first of these: Chinese tables and logs are the ones people still send.
 ENCODINGS = ("gb18030", "big5", "cp932", "euc_jp", "cp949", "cp1252", "cp1251", "cp1250", "koi8_r")
 # Each reading of the page tree costs a little, each page up to half a second.
@@ -87,20 +73,13 @@ READERS: Mapping[str, Callable[[bytes], Iterator[str]]] = {"text": legacy_text, 
 def confine(memory_bytes: int, cpu_seconds: int) -> None:
     """Bounds what a document can cost, also when nobody is left to end this process."""
     os.nice(NICENESS)
-    # The bot decides when its child ends, not a terminal's Ctrl-C or a service manager's SIGTERM to the whole group.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: cpu_seconds, resource.RLIMIT_AS: memory_bytes}
-    for limit, value in limits.items():
-        with suppress(ValueError, OSError):  # a stricter limit stands already, or macOS sets none on memory
-            resource.setrlimit(limit, (value, value))
-    sys.addaudithook(refuse)
-
-
-def refuse(event: str, _arguments: tuple[object, ...]) -> None:
-    """Stops whatever would leave this process."""
-    if event in REFUSED:
-        raise PermissionError(event)
+    confinement.leave_ending_to_the_bot()
+    confinement.leave_no_core()
+    confinement.limit(resource.RLIMIT_CPU, cpu_seconds)
+    confinement.limit(resource.RLIMIT_AS, memory_bytes)
+    # A link in a document and a library that would follow it must not meet.
+    confinement.give_up_network()
+    confinement.start_nothing_and_call_nobody()
 
 
 def main(arguments: Sequence[str]) -> int:

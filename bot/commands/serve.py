@@ -88,7 +88,7 @@ def serve() -> None:
                 note(line)
             await _reach_platforms(app)
             routes = [route for adapter in app.adapters for route in adapter.routes]
-            async with web_server(settings.http.host, settings.http.port, routes, app.admin) as port:
+            async with web_server(settings.http.host, settings.http.port, routes, app.admin, app.health) as port:
                 for line in _running(app, settings.http.host, port):
                     note(line)
                 await run_until_stopped(*services(app))

@@ -59,7 +59,7 @@ class LlamaChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- astream reports the tokens itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        report = await self.engine.start()
+        report = await self.engine.ready()
         request = self._request([turn_of(message) for message in messages], report, stop, kwargs)
         async with aclosing(self.engine.stream(request)) as events:
             async for event in events:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import bot
@@ -15,6 +15,7 @@ from bot.generation.sequence import (
     Event,
     Failed,
     ModelSpec,
+    Progress,
     Ready,
     Report,
     Request,
@@ -31,6 +32,9 @@ INHERITED_PREFIXES = ("OMP_", "GGML_")
 DEFAULTS = {"OMP_WAIT_POLICY": "passive"}
 STDERR_LINES, STDERR_READ = 20, 4096
 CLOSE_SECONDS = 2.0
+COMMAND = (sys.executable, "-P", "-m", "bot.generation.worker")
+# How llama.cpp and its back ends say it before they abort; the system's own killer says nothing.
+OUT_OF_MEMORY = ("out of memory", "failed to allocate", "unable to allocate", "bad_alloc", "memoryerror")
 
 Mailbox = asyncio.Queue[Event | None]
 
@@ -47,14 +51,16 @@ class Child:
         self._first: asyncio.Future[Ready | Failed | None] = asyncio.get_running_loop().create_future()
         self._stderr: deque[bytes] = deque(maxlen=STDERR_LINES)
         self._tasks = (asyncio.create_task(self._read()), asyncio.create_task(self._drain_stderr()))
+        self._begun: dict[str, int] = {}
+        self._ended_by_us = False
         self.heard_at = asyncio.get_running_loop().time()
         self.dead = False
 
     @classmethod
-    async def open(cls, spec: ModelSpec) -> "Child":
+    async def open(cls, spec: ModelSpec, command: Sequence[str] = COMMAND) -> "Child":
         """A child that has begun to load the model."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "bot.generation.worker"),
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -73,6 +79,22 @@ class Child:
     def last_words(self) -> str:
         """The end of what the child printed: llama.cpp's own account of an abort."""
         return b"".join(self._stderr).decode("utf-8", "replace").strip()
+
+    @property
+    def exit_code(self) -> int | None:
+        """As the system gave it: a signal is negative; None while the process lives."""
+        return self._process.returncode
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether a child that is gone said so, or was killed as the system kills who takes too much."""
+        killed = self._process.returncode == -signal.SIGKILL and not self._ended_by_us
+        words = self.last_words.lower()
+        return killed or any(one in words for one in OUT_OF_MEMORY)
+
+    def begun(self, request_id: str) -> int | None:
+        """How far the child had come with a request, as in `Progress`; None: it had not begun it."""
+        return self._begun.get(request_id)
 
     async def loaded(self) -> Report | Failed | None:
         """The report once the model is loaded; None when the child died over it."""
@@ -97,9 +119,15 @@ class Child:
     def close_mailbox(self, request_id: str) -> None:
         """Events of this request are dropped from now on."""
         self._mailboxes.pop(request_id, None)
+        self._begun.pop(request_id, None)
 
     def kill(self) -> None:
-        """Ends the process at once. Leaves collecting its exit code to asyncio, which `Process.kill` would race."""
+        """Ends the process at once."""
+        self._ended_by_us = True
+        self._end()
+
+    def _end(self) -> None:
+        """Leaves collecting the exit code to asyncio, which `Process.kill` would race."""
         self.dead = True
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -139,10 +167,12 @@ class Child:
             case _:
                 mailbox = self._mailboxes.get(getattr(event, "request_id", ""))
                 if mailbox is not None:
+                    if isinstance(event, Progress):
+                        self._begun[event.request_id] = max(event.done, self._begun.get(event.request_id, 0))
                     mailbox.put_nowait(event)  # type: ignore[arg-type] # the child sends events only
 
     def _die(self) -> None:
-        self.kill()
+        self._end()
         if not self._first.done():
             self._first.set_result(None)
         for mailbox in self._mailboxes.values():

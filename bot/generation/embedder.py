@@ -45,7 +45,7 @@ class LlamaEmbedder:
     def __init__(self, engine: Engine, name: str, dimension: int, prefixes: Prefixes, *, normalise: bool) -> None:
         self.name = name
         self.dimension = dimension
-        self._engine = engine
+        self.engine = engine
         self._prefixes = prefixes
         self._normalise = normalise
 
@@ -85,7 +85,7 @@ class LlamaEmbedder:
         if self._normalise:
             texts = [unigram_form(text) for text in texts]
         try:
-            return await self._engine.embed(texts)
+            return await self.engine.embed(texts)
         except ModelUnavailable as error:
             raise EmbeddingUnavailable(f"The embedding model {self.name} did not answer.") from error
 

@@ -7,13 +7,17 @@ happens there, a request ends: with its answer or with an error that says what t
 import asyncio
 import contextlib
 import itertools
-import struct
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bot.errors import BadConfiguration, DependencyDown, ModelUnavailable, QuestionTooLong, StartupError
-from bot.generation.child import Child, Mailbox
+import structlog
+
+from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
+from bot.generation.child import COMMAND, Child, Mailbox
+from bot.generation.failures import Quarantine, Restarts, key_of
+from bot.generation.keeper import Keeper
+from bot.generation.loading import check_gguf
 from bot.generation.sequence import (
     Cancel,
     Count,
@@ -25,22 +29,35 @@ from bot.generation.sequence import (
     Generate,
     ModelSpec,
     Piece,
+    Progress,
     Report,
+    Segment,
     Vectors,
     Work,
 )
 
-MAGIC, VERSIONS = b"GGUF", (2, 3)
-BACKOFF_SECONDS, BACKOFF_LIMIT, LONGEST_WAIT = 0.25, 8.0, 1.0
+log = structlog.get_logger()
+
 CANCEL_SECONDS = 2.0
+# Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more.
+MOST_DEATHS = 3
+
+
+class ChildDied(Exception):
+    """The child ended before a request did. `begun`: how far it had come with it; None: it had only waited."""
+
+    def __init__(self, begun: int | None) -> None:
+        super().__init__()
+        self.begun = begun
 
 
 class Engine:
     """One model in one child process, started on first use.
 
+    A request whose child dies is asked once more, of a fresh child; one that two children died of is never asked again.
     Units: seconds. `silence`: the longest a working child may say nothing before it counts as hung and
     is ended. `wall`: the longest one request may run once the model has begun it.
-    Errors: `BadConfiguration` and `DependencyDown` at the first start; later `ModelUnavailable`.
+    Errors: `BadConfiguration` and `DependencyDown` from `start`; else `ModelUnavailable`.
     """
 
     def __init__(
@@ -51,60 +68,95 @@ class Engine:
         silence_seconds: float = 30.0,
         wall_seconds: float = 120.0,
         embed_batch: int = 4,
+        restarts: Restarts | None = None,
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.spec = replace(spec, path=str(Path(spec.path).absolute()))
-        self._start_seconds = start_seconds
         self._silence_seconds = silence_seconds
         self._wall_seconds = wall_seconds
         self._embed_batch = embed_batch
-        self._starting = asyncio.Lock()
         self._numbers = itertools.count(1)
-        self._child: Child | None = None
-        self._report: Report | None = None
-        self._crashes = 0
-        self._not_before = 0.0
-        self._closed = False
+        self._quarantine = Quarantine()
+        self._restarts = restarts or Restarts()
+        self._keeper = Keeper(self.spec, self.check_files, self._restarts, start_seconds, tuple(command))
 
     @property
     def report(self) -> Report:
         """What was loaded, and where; known once the engine has started."""
-        if self._report is None:
+        if self._keeper.report is None:
             raise ModelUnavailable
-        return self._report
+        return self._keeper.report
 
     @property
     def pid(self) -> int | None:
         """The child's process id, when there is one."""
-        return None if self._child is None or self._child.dead else self._child.pid
+        return self._keeper.pid
+
+    @property
+    def trouble(self) -> str:
+        """Why requests fail just now, in one word: `not_loaded`, `restarts_used_up`; "" when nothing is known."""
+        return self._keeper.trouble
+
+    @property
+    def restarts(self) -> int:
+        """How often a child was started in place of a dead one."""
+        return self._restarts.total
+
+    @property
+    def quarantined(self) -> int:
+        """How many prompts are never sent again."""
+        return len(self._quarantine)
 
     def new_request_id(self) -> str:
         """An id no other request of this engine has."""
         return str(next(self._numbers))
 
     async def start(self) -> Report:
-        """Loads the model unless it is loaded; many may ask at once."""
-        await self._ready_child()
+        """Loads the model unless it is loaded; many may ask at once.
+
+        Errors: `StartupError`, which says why it cannot be loaded; `ModelUnavailable`.
+        """
+        await self._keeper.child()
+        return self.report
+
+    async def ready(self) -> Report:
+        """As `start`, for those who ask something: whatever keeps the model away is `ModelUnavailable`."""
+        await self._keeper.usable_child()
         return self.report
 
     async def stream(self, request: Generate) -> AsyncGenerator[Piece | Finished, None]:
         """The answer as it is written, then how it ended. Closing the iterator stops the child's work at once.
 
+        When the child dies in the middle, a fresh one goes on behind the last piece.
         Errors: `ModelUnavailable`; `QuestionTooLong` when the prompt does not fit the context.
         """
-        child = await self._usable_child()
-        mailbox = child.open_mailbox(request.request_id)
-        child.send(request)
-        ended = False
-        try:
-            async with contextlib.aclosing(self._events(child, request.request_id, mailbox)) as events:
-                async for event in events:
-                    ended = isinstance(event, Finished)
-                    if isinstance(event, Piece | Finished):
-                        yield event
-        finally:
-            if not ended:
-                child.send(Cancel(request.request_id))
-            child.close_mailbox(request.request_id)
+        told, written, deaths = "", 0, 0
+        while True:
+            self._refuse_quarantined(request)
+            rest = request
+            if told:
+                (written,) = await self.count([told])
+                if written >= request.max_tokens:
+                    yield Finished(request.request_id, "length", new_tokens=written)
+                    return
+                rest = _continued(request, told, written)
+            try:
+                async with contextlib.aclosing(self._try(rest)) as events:
+                    async for event in events:
+                        if isinstance(event, Piece):
+                            told += event.text
+                            yield event
+                        elif isinstance(event, Finished):
+                            self._quarantine.acquit(key_of(request))
+                            yield _whole(event, written)
+                            return
+            except QuestionTooLong as error:
+                if told:  # a fresh child may have a shorter context
+                    raise ModelUnavailable from error
+                raise
+            except ChildDied as death:
+                deaths += 1
+                self._blame(request, death, deaths)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One unit vector for each text. Long lists go in small parts, so that a query can pass between them."""
@@ -126,11 +178,7 @@ class Engine:
 
     async def close(self) -> None:
         """Ends the child. Requests after this fail with `ModelUnavailable`."""
-        self._closed = True
-        async with self._starting:
-            child, self._child = self._child, None
-            if child is not None:
-                await child.close()
+        await self._keeper.close()
 
     def check_files(self) -> None:
         """Looks at the model file and its adapters without loading them.
@@ -143,17 +191,46 @@ class Engine:
             check_gguf(Path(adapter.path), "its path")
 
     async def _ask(self, work: Work) -> Event:
-        child = await self._usable_child()
+        deaths = 0
+        while True:
+            self._refuse_quarantined(work)
+            try:
+                async with contextlib.aclosing(self._try(work)) as events:
+                    async for event in events:
+                        if isinstance(event, Vectors | Counts | Finished):
+                            for key in _keys(work):
+                                self._quarantine.acquit(key)
+                            return event
+                raise ModelUnavailable
+            except ChildDied as death:
+                deaths += 1
+                self._blame(work, death, deaths)
+
+    def _refuse_quarantined(self, work: Work) -> None:
+        if any(self._quarantine.holds(key) for key in _keys(work)):
+            raise PromptQuarantined
+
+    def _blame(self, work: Work, death: ChildDied, deaths: int) -> None:
+        """Of all that waited for a dead child, only what it was working on is to blame."""
+        if death.begun is not None:
+            key = key_of(work, death.begun)
+            self._quarantine.blame(key)
+            if self._quarantine.holds(key):
+                log.error("prompt_quarantined", step=type(work).__name__, quarantined_count=len(self._quarantine))
+        if deaths >= MOST_DEATHS:
+            raise ModelUnavailable from death
+
+    async def _try(self, work: Work) -> AsyncGenerator[Event, None]:
+        """One try, on the child as it is now. Errors: `ChildDied`, and those of `_events`."""
+        child = await self._keeper.usable_child()
         mailbox = child.open_mailbox(work.request_id)
         child.send(work)
         ended = False
         try:
             async with contextlib.aclosing(self._events(child, work.request_id, mailbox)) as events:
                 async for event in events:
-                    if isinstance(event, Vectors | Counts | Finished):
-                        ended = True
-                        return event
-            raise ModelUnavailable
+                    ended = isinstance(event, Finished | Vectors | Counts)
+                    yield event
         finally:
             if not ended:
                 child.send(Cancel(work.request_id))
@@ -168,8 +245,9 @@ class Engine:
             silent_at = child.heard_at + self._silence_seconds
             late_at = silent_at if begun is None else begun + self._wall_seconds
             if now >= silent_at:
+                log.error("model_hangs", silence_seconds=self._silence_seconds)
                 child.kill()
-                raise ModelUnavailable
+                raise ChildDied(child.begun(request_id))
             if begun is not None and now >= late_at:
                 await self._end_late(child, request_id, mailbox)
                 raise ModelUnavailable
@@ -179,11 +257,12 @@ class Engine:
             except TimeoutError:
                 continue
             if event is None:
-                raise ModelUnavailable
+                raise ChildDied(child.begun(request_id))
             if isinstance(event, Failed):
                 raise QuestionTooLong(event.sentence) if event.too_long else ModelUnavailable(event.sentence)
             begun = now if begun is None else begun
-            self._crashes = 0
+            if not isinstance(event, Progress) or event.done:
+                self._restarts.worked()
             yield event
             if isinstance(event, Finished | Vectors | Counts):
                 return
@@ -198,73 +277,17 @@ class Engine:
         except TimeoutError:
             child.kill()
 
-    async def _usable_child(self) -> Child:
-        """The child, started again if need be. Once it has run, what keeps it down is for a later moment."""
-        try:
-            return await self._ready_child()
-        except StartupError as error:
-            if self._report is None:
-                raise
-            raise ModelUnavailable from error
 
-    async def _ready_child(self) -> Child:
-        async with self._starting:
-            if self._closed:
-                raise ModelUnavailable
-            if self._child is not None and not self._child.dead:
-                return self._child
-            if self._child is not None:
-                await self._child.close()
-                self._child = None
-                self._back_off()
-            wait = self._not_before - asyncio.get_running_loop().time()
-            if wait > LONGEST_WAIT:
-                raise ModelUnavailable
-            await asyncio.sleep(max(0.0, wait))
-            self._child = await self._start_child()
-            return self._child
-
-    def _back_off(self) -> None:
-        """Each crash in a row doubles the time until the next start."""
-        delay = min(BACKOFF_SECONDS * 2**self._crashes, BACKOFF_LIMIT)
-        self._not_before = asyncio.get_running_loop().time() + delay
-        self._crashes += 1
-
-    async def _start_child(self) -> Child:
-        self.check_files()
-        child = await Child.open(self.spec)
-        try:
-            async with asyncio.timeout(self._start_seconds):
-                loaded = await child.loaded()
-        except BaseException as error:
-            child.kill()
-            await child.close()
-            if isinstance(error, TimeoutError):
-                raise DependencyDown(
-                    f"The model {self.spec.path} was not loaded within {self._start_seconds:.0f} seconds."
-                ) from error
-            raise
-        if isinstance(loaded, Report):
-            self._report = loaded
-            return child
-        await child.close()
-        self._back_off()
-        reason = loaded.sentence if loaded else f"The model process ended while it loaded {self.spec.path}."
-        raise DependencyDown(f"{reason} Check that the file is complete and fits into memory.")
+def _keys(work: Work) -> list[bytes]:
+    """A request's hash; of texts to embed, one each."""
+    return [key_of(work, place) for place in range(len(work.texts) if isinstance(work, Embed) else 1)]
 
 
-def check_gguf(path: Path, setting: str = "THREADLORE_MODEL__PATH") -> None:
-    """Reads the first bytes of a model file.
+def _continued(request: Generate, told: str, written: int) -> Generate:
+    """The same request, from behind what was written of its answer."""
+    return replace(request, segments=(*request.segments, Segment(told)), max_tokens=request.max_tokens - written)
 
-    Errors: `BadConfiguration`, one sentence that names the file and what to do.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-    except OSError as error:
-        raise BadConfiguration(f"There is no readable model file at {path}; set {setting} to a GGUF file.") from error
-    if len(head) < len(MAGIC) + 4 or not head.startswith(MAGIC):
-        raise BadConfiguration(f"{path} is not a GGUF model; download one with `threadlore models pull`.")
-    (version,) = struct.unpack_from("<I", head, len(MAGIC))
-    if version not in VERSIONS:
-        raise BadConfiguration(f"{path} is a GGUF of version {version}; versions 2 and 3 can be read.")
+
+def _whole(end: Finished, written: int) -> Finished:
+    """The end of a continued answer, counted as one that was never interrupted."""
+    return replace(end, prompt_tokens=end.prompt_tokens - written, new_tokens=end.new_tokens + written)

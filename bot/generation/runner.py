@@ -37,7 +37,11 @@ ONE_THREAD_BYTES = 500_000_000
 
 
 class LoadError(Exception):
-    """llama.cpp could not open the model; the sentence says why."""
+    """llama.cpp could not open the model; the sentence says why. `on_gpu`: part of it was to go onto a GPU."""
+
+    def __init__(self, sentence: str, *, on_gpu: bool) -> None:
+        super().__init__(sentence)
+        self.on_gpu = on_gpu
 
 
 class LoadLog:
@@ -75,11 +79,14 @@ class Model:
         self.spec = spec
         self._log = log  # llama.cpp calls it for as long as the model lives
         llama_cpp.llama_backend_init()
+        self._on_gpu = spec.gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
         model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
         if not model:
-            raise LoadError(f"llama.cpp could not load {spec.path}: {log.last_error or 'it gave no reason'}.")
+            raise LoadError(
+                f"llama.cpp could not load {spec.path}: {log.last_error or 'it gave no reason'}.", on_gpu=self._on_gpu
+            )
         self._model: Any = model
         self._vocabulary: Any = llama_cpp.llama_model_get_vocab(model)
         self._lora = {adapter.name: self._load_lora(adapter.path, adapter.scale) for adapter in spec.lora}
@@ -89,7 +96,10 @@ class Model:
         self.batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:
-            raise LoadError(f"There is not enough memory for a context of {spec.n_ctx} tokens with {spec.path}.")
+            raise LoadError(
+                f"There is not enough memory for a context of {spec.n_ctx} tokens with {spec.path}.",
+                on_gpu=self._on_gpu,
+            )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self.report = self._describe(params.n_gpu_layers, layers, devices)
 
@@ -201,7 +211,7 @@ class Model:
     def _load_lora(self, path: str, scale: float) -> tuple[Any, float]:
         adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
         if not adapter:
-            raise LoadError(f"llama.cpp could not load the LoRA adapter {path} for {self.spec.path}.")
+            raise LoadError(f"llama.cpp could not load the LoRA adapter {path} for {self.spec.path}.", on_gpu=False)
         return adapter, scale
 
     def _open_context(self, *, offloaded: bool) -> Any:

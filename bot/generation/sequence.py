@@ -98,6 +98,7 @@ class Report:
 
     `can_offload`: this build of llama.cpp can use a GPU at all. `tokenizer` is llama.cpp's word for the
     vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought.
+    `has_network`: the system did not let the child give its network up.
     """
 
     can_offload: bool
@@ -116,6 +117,7 @@ class Report:
     pooling: str
     tokenizer: str
     threads: int
+    has_network: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A step was done for this request: tokens of the prompt read, or texts embedded."""
+    """A step was done for this request: tokens of the prompt read, or texts embedded. 0: its first step begins now."""
 
     request_id: str
     done: int
@@ -172,11 +174,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The request (or, with an empty id, loading the model) cannot be carried out, and why."""
+    """The request (or, with an empty id, loading the model) cannot be carried out, and why.
+
+    `on_gpu`: the model was to be loaded onto a GPU, so fewer layers there may help.
+    """
 
     request_id: str
     sentence: str
     too_long: bool = False
+    on_gpu: bool = False
 
 
 Work = Generate | Embed | Count

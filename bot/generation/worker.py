@@ -2,19 +2,20 @@
 
 It lives exactly as long as its standard input is open: when the bot dies, however it dies, the pipe
 closes and the child ends at once, even in the middle of an answer. It holds no token and no
-connection, and imports nothing that could make one.
+connection, and gives the network up before it opens the model file, where the system lets it.
 """
 
 import os
 import queue
-import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from bot import confinement
 from bot.generation.scheduler import Scheduler, State
 from bot.generation.sequence import (
     Cancel,
@@ -73,7 +74,7 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def serve(pipe: Pipe) -> None:
+def serve(pipe: Pipe, *, has_network: bool) -> None:
     """Loads the model named by the first message, then works until told to stop."""
     from bot.generation.runner import LoadError, LoadLog, Model
 
@@ -83,10 +84,11 @@ def serve(pipe: Pipe) -> None:
     try:
         model = Model(spec, LoadLog())
     except LoadError as error:
-        pipe.write(Failed("", str(error)))
+        pipe.write(Failed("", str(error), on_gpu=error.on_gpu))
         return
-    pipe.write(Ready(model.report))
+    pipe.write(Ready(replace(model.report, has_network=has_network)))
     steps, scheduler = Steps(model), Scheduler()
+    begun = ""
     while True:
         while not len(scheduler) or not pipe.inbox.empty():
             message = pipe.inbox.get()
@@ -94,6 +96,9 @@ def serve(pipe: Pipe) -> None:
                 return
             receive(message, steps, scheduler, pipe)
         for work in scheduler.schedule():
+            if work.request_id != begun:  # should this process die of it, the bot must know of what
+                begun = work.request_id
+                pipe.write(Progress(begun, 0))
             for event in steps.step(work):
                 pipe.write(event)
                 if not isinstance(event, Progress | Piece):
@@ -136,11 +141,14 @@ def main(arguments: Sequence[str]) -> int:
             return FAILED_EXIT if requantize(Path(source), Path(target), file_type) else 0
         case [_, *_]:
             return USAGE_EXIT
-    # A terminal's Ctrl-C and a service manager's SIGTERM go to the whole group. The bot decides when its
-    # child ends, so that answers can be finished first.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    serve(Pipe())
+    confinement.leave_ending_to_the_bot()
+    confinement.leave_no_core()
+    has_network = not confinement.give_up_network()  # before the pipe starts a thread
+    pipe = Pipe()
+    import llama_cpp  # noqa: F401 -- its own start may ask the system about itself; what comes after may not
+
+    confinement.start_nothing_and_call_nobody()
+    serve(pipe, has_network=has_network)
     return 0
 
 

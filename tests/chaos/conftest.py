@@ -1,5 +1,12 @@
+import sys
+from pathlib import Path
+
 import pytest
 
+from bot.generation.engine import Engine
+from bot.generation.failures import Restarts
+from bot.generation.model_files import default_chat_model
+from bot.generation.sequence import ModelSpec
 from tests.chaos.forked import Nursery
 from tests.chaos.town import town_of
 from tests.scenarios.discord.conftest import bot as discord_bot  # noqa: F401 - a fixture
@@ -7,6 +14,52 @@ from tests.scenarios.discord.conftest import discord_settings, server  # noqa: F
 from tests.scenarios.shared.conftest import house  # noqa: F401 - a fixture
 from tests.scenarios.slack.conftest import bot as slack_bot  # noqa: F401 - a fixture
 from tests.scenarios.slack.conftest import empty_memory, proxy, slack, slack_settings  # noqa: F401 - fixtures
+
+STUB = Path(__file__).with_name("stub_child.py")
+
+
+class Stub:
+    """An engine over `stub_child.py`, and what reached its children."""
+
+    def __init__(self, folder, make=Engine):
+        self.model = folder / "stub.gguf"
+        self.model.write_bytes(b"GGUF\3\0\0\0" + bytes(64))
+        self.journal = folder / "journal"
+        self.engines = []
+        self._make = make
+
+    def engine(self, *, gpu_layers=0, most_gpu_layers=1000, make=None, **options):
+        spec = ModelSpec(str(self.model), gpu_layers=gpu_layers, embedding=options.pop("embedding", False))
+        command = (sys.executable, str(STUB), str(self.journal), str(most_gpu_layers))
+        options.setdefault("restarts", Restarts(most=1000))
+        engine = (make or self._make)(spec, command=command, **options)
+        self.engines.append(engine)
+        return engine
+
+    @property
+    def lines(self):
+        return self.journal.read_text().splitlines() if self.journal.exists() else []
+
+    def loads(self):
+        """With how many layers on the GPU, and in which context, a model was loaded each time."""
+        return [line.split(" ", 2)[2] for line in self.lines if line.split(" ", 2)[1] == "load"]
+
+    def asked(self, word, kind=""):
+        """How often a request with this word reached a child."""
+        return sum(word in line for line in self.lines if f"ask {kind}" in line)
+
+
+@pytest.fixture
+async def stub(tmp_path):
+    one = Stub(tmp_path)
+    yield one
+    for engine in one.engines:
+        await engine.close()
+
+
+@pytest.fixture(scope="session")
+def chat_file(tmp_path_factory):
+    return default_chat_model(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")

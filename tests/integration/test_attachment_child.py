@@ -174,7 +174,8 @@ def test_a_child_whom_nobody_ends_ends_by_itself():
 
 def test_a_signal_to_the_whole_group_leaves_the_child_at_work():
     program = (
-        "confine(1 << 30, 5)\nfor name in ('SIGTERM', 'SIGINT'): os.kill(os.getpid(), signal.Signals[name])\nprint(1)"
+        "import signal\nconfine(1 << 30, 5)\n"
+        "for name in ('SIGTERM', 'SIGINT'): os.kill(os.getpid(), signal.Signals[name])\nprint(1)"
     )
     assert run(program).stdout == "1\n"
 

@@ -10,7 +10,8 @@ import pytest
 from bot.errors import BadConfiguration, DependencyDown
 from bot.generation import model_files
 from bot.generation.embedder import LlamaEmbedder
-from bot.generation.engine import Engine, check_gguf
+from bot.generation.engine import Engine
+from bot.generation.loading import check_gguf
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.sequence import ModelSpec
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.conversation import Answer, Fragment, Outcome
 from bot.documents import answer_document
-from bot.errors import ModelUnavailable
+from bot.errors import ModelUnavailable, QuestionTooLong
 from bot.questions import question
 from knowledge.scope import Audience
 from tests.scenarios.conftest import KAFKA, LUNCH, ask, learn
@@ -198,3 +198,34 @@ async def test_without_the_model_the_nearest_messages_are_shown_and_said_to_be_t
     assert answer.outcome is Outcome.ANSWERED_WITH_WARNING
     assert answer.text.startswith("The language model is not available")
     assert answer.citations[0].line.ref.message_id == "1"
+
+
+async def test_a_prompt_that_the_model_finds_too_long_is_tried_at_half_its_length(opened):
+    prompts = []
+
+    def script(prompt):
+        prompts.append(prompt)
+        if len(prompts) == 1:
+            raise QuestionTooLong
+        return "They caused outages [1]"
+
+    async with opened(script) as app:
+        await learn(
+            app, KAFKA, *(said(f"k{n}", f"we drop Kafka, part {n} " * 30, minute=900 * n) for n in range(1, 12))
+        )
+        answer, streamed = await ask(app, "Why did we drop Kafka?")
+    assert answer.citations
+    assert streamed.count("outages [1]") == 1
+    assert len(prompts[1]) < len(prompts[0])
+
+
+async def test_a_prompt_that_stays_too_long_ends_with_the_nearest_messages(opened):
+    def script(prompt):
+        raise QuestionTooLong
+
+    async with opened(script) as app:
+        await learn(app, KAFKA)
+        answer, streamed = await ask(app, "Why did we drop Kafka?")
+    assert answer.citations[0].line.ref.message_id == "1"
+    assert answer.text.startswith("The language model is not available right now.")
+    assert streamed == ""

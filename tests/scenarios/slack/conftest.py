@@ -67,7 +67,7 @@ async def running(settings, script=first_source, *, delay_seconds=0.0):
         for adapter in app.adapters:
             await adapter.open(app.desk)
         routes = [route for adapter in app.adapters for route in adapter.routes]
-        async with web_server("127.0.0.1", 0, routes, app.admin) as port:
+        async with web_server("127.0.0.1", 0, routes, app.admin, app.health) as port:
             tasks = [asyncio.create_task(service) for service in services(app)]
             try:
                 yield app, port

@@ -22,7 +22,13 @@ from bot.attachments.reader import DocumentReader
 from bot.chain import Limits, Parts, answer_chain
 from bot.channel_config import ChannelConfigs
 from bot.clerk import Clerk
-from bot.config import DiscordSettings, EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
+from bot.config import (
+    DiscordSettings,
+    EmbeddingSettings,
+    Settings,
+    SlackSettings,
+    SlackWorkspaceSettings,
+)
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
@@ -30,8 +36,9 @@ from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
 from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open_embedding_model
 from bot.outbox import Outbox
-from bot.ports import Memory
+from bot.ports import Memory, RateLimiter
 from bot.queue import FairQueue
+from bot.ratelimit import RedisRateLimiter
 from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
@@ -137,6 +144,7 @@ async def open_app(
     model: ChatModel | None = None,
     embedder: EmbeddingModel | None = None,
     memory: Memory | None = None,
+    limiter: RateLimiter | None = None,
     adapters: Sequence[ChatAdapter] | None = None,
 ) -> AsyncIterator[App]:
     """Everything, ready to answer. Defaults are production; the keywords are what tests replace.
@@ -149,8 +157,8 @@ async def open_app(
         servers = await stack.enter_async_context(open_servers(settings, database=database))
         await (migrate(servers.database_url) if servers.embedded else prepare(servers.database_url))
         db = await stack.enter_async_context(Database(servers.database_url, size=settings.database.pool_size))
-        if memory is None:
-            memory = await _open_memory(settings, servers.redis_url, stack)
+        own_memory, own_limiter = _on_redis(settings, servers.redis_url, stack)
+        memory, limiter = memory or own_memory, limiter or own_limiter
         chat = model or await chat_of(settings, stack)
         notes = list(servers.notes)
         if settings.model.path is None and settings.model.url is None and model is None:
@@ -184,11 +192,11 @@ async def open_app(
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(db)
         admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
-        answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms)
+        answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms, limiter)
         desk = Desk(
             inbox=inbox,
             answers=Answers(outbox, access, freshness, index, answering.wake),
-            clerk=Clerk(db, admin, configs),
+            clerk=Clerk(db, admin, configs, limiter),
             upkeep=Upkeep(learning, access, Presence(db), Jobs(db), configs),
             documents=DocumentReader(),
         )
@@ -287,14 +295,15 @@ async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingMo
     return await open_embedding_model(_embedding_spec(settings.embedding), home_of(settings), stack)
 
 
-async def _open_memory(settings: Settings, url: str, stack: AsyncExitStack) -> RedisMemory:
+def _on_redis(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[RedisMemory, RedisRateLimiter]:
     try:
         client = open_redis(url)
     except ValueError as error:
         raise BadConfiguration(f"THREADLORE_REDIS__URL: {error}") from error
     stack.push_async_callback(client.aclose)
     kept = settings.memory
-    return RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+    memory = RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+    return memory, RedisRateLimiter(client, **settings.limits.model_dump())
 
 
 async def _open_previous(

@@ -16,6 +16,7 @@ SYSTEM = (
     "If the messages do not answer the question, say so."
 )
 SOURCE_CHARS = 900
+EARLIER_CHARS = 400
 MOST_SOURCES = 12
 # Chat templates add a few tokens around every message, and the headings take some.
 OVERHEAD_TOKENS = 64
@@ -51,7 +52,8 @@ def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], languag
     if turns:
         last = turns[-1]
         parts.append(
-            f"\nEarlier question: {neutralise(last.question)}\nEarlier answer: {neutralise(last.answer)[:400]}"
+            f"\nEarlier question: {neutralise(last.question[:EARLIER_CHARS])}"
+            f"\nEarlier answer: {neutralise(last.answer[:EARLIER_CHARS])}"
         )
     parts.append(f"\nQuestion: {neutralise(question)}")
     if language:
@@ -62,5 +64,6 @@ def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], languag
 def source(line: Line, n: int) -> str:
     """One numbered source: who, when and where, then the words."""
     when = f", {line.posted_at.astimezone(UTC):%Y-%m-%d}" if line.posted_at else ""
-    text = " ".join(neutralise(line.text).split())[:SOURCE_CHARS]
+    # Cut before it is cleaned too: a paste of any length costs no more than a message.
+    text = " ".join(neutralise(line.text[: 4 * SOURCE_CHARS]).split())[:SOURCE_CHARS]
     return f"[{n}] {neutralise(line.author) or 'someone'} in #{neutralise(line.channel_name)}{when}: {text}"

@@ -12,9 +12,9 @@ from typing import Protocol, cast
 import structlog
 
 from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request
-from bot.errors import AnswerFailed, BotError, KnowledgeDown, QueueFull
+from bot.errors import AnswerFailed, BotError, KnowledgeDown, QueueFull, RateLimited
 from bot.outbox import Claimed, Outbox
-from bot.ports import Platform, ReplyLost
+from bot.ports import Platform, RateLimiter, ReplyLost
 from bot.queue import FairQueue
 from bot.shown import LeaseLost, Shown
 from bot.thread_context import is_kept
@@ -57,6 +57,7 @@ class Answering:
         assistant: Answerer,
         queue: FairQueue,
         platforms: Mapping[str, Platform],
+        limiter: RateLimiter,
         *,
         workers: int = WORKERS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
@@ -65,6 +66,7 @@ class Answering:
         self._assistant = assistant
         self._queue = queue
         self._platforms = dict(platforms)
+        self._limiter = limiter
         self._retry_seconds = tuple(retry_seconds)
         self._pool = WorkerPool(
             claim=lambda limit: outbox.claim(list(self._platforms), limit),
@@ -92,8 +94,13 @@ class Answering:
         request = claimed.request
         platform = self._platforms[request.channel.platform]
         try:
+            too_much = await self._too_much(claimed)
+            if too_much is not None and not too_much.is_first and not request.awaited:
+                log.info("question_left_out", answer_id=request.answer_id)
+                await self._settle(claimed, Outcome.REFUSED_LIMIT, claimed.places)
+                return
             reply = await platform.reply_to(request, claimed.places, resumed=claimed.fence > 1)
-            answered = await self._answer(platform, claimed, Shown(reply, self._outbox, claimed))
+            answered = await self._answer(platform, claimed, Shown(reply, self._outbox, claimed), too_much)
         except LeaseLost:
             log.info("answer_superseded", answer_id=request.answer_id)
         except ReplyLost:
@@ -106,9 +113,23 @@ class Answering:
             if answered is not None:
                 await self._afterwards(platform, request, *answered)
 
-    async def _answer(self, platform: Platform, claimed: Claimed, shown: Shown) -> tuple[Question, Answer] | None:
+    async def _too_much(self, claimed: Claimed) -> RateLimited | None:
+        """Whether the question passes a limit. It counts once: one that is taken up again was let through before."""
+        if claimed.fence > 1:
+            return None
+        try:
+            await self._limiter.hit(claimed.request.asker, claimed.request.channel)
+        except RateLimited as error:
+            return error
+        return None
+
+    async def _answer(
+        self, platform: Platform, claimed: Claimed, shown: Shown, too_much: RateLimited | None
+    ) -> tuple[Question, Answer] | None:
         """Shows an answer and settles the question; or what went wrong, and then returns None."""
         try:
+            if too_much is not None:
+                raise too_much  # noqa: TRY301 - told as any other failure
             if claimed.tries > len(self._retry_seconds) + 1:
                 raise AnswerFailed  # noqa: TRY301 - each process that took it up died of it
             question, answer = await self._generated(platform, claimed.request, shown)
@@ -191,7 +212,7 @@ def _sources(answer: Answer) -> list[tuple[int, int, int]]:
 def _failure(error: Exception) -> tuple[str, str]:
     """The outcome, and the sentence for the asker."""
     match error:
-        case QueueFull():
+        case QueueFull() | RateLimited():
             return Outcome.REFUSED_LIMIT, error.sentence
         case BotError():
             return FAILED, error.sentence

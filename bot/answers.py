@@ -1,7 +1,7 @@
 """Questions handed in by adapters, and the answers they led to: found again, rated, opened, taken away."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.answer_records import Posted
 from bot.citations import quote
@@ -12,6 +12,10 @@ from knowledge.freshness import Freshness
 from knowledge.index import Index
 from knowledge.messages import ChannelRef, PersonRef
 from knowledge.scope import Audience
+
+# As a platform writes it, with ids for names and links in full: four times what a question may have. The rest of what
+# is refused anyway is neither kept nor parsed.
+MOST_CHARACTERS = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Answers:
 
     async def ask(self, request: Request) -> bool:
         """Hands in a question; False when it was handed in before. Errors: `KnowledgeUnavailable`."""
+        if len(request.text) > MOST_CHARACTERS:
+            request = replace(request, text=request.text[:MOST_CHARACTERS])
         is_new = await self.outbox.open(request)
         if is_new:
             self.wake()

@@ -24,6 +24,7 @@ from bot.orders import (
     ShowGaps,
     ShowStatus,
 )
+from bot.ports import RateLimiter
 from knowledge.database import Database
 from knowledge.jobs import Job, Jobs
 
@@ -45,9 +46,11 @@ class Clerk:
     database: Database
     admin: Admin
     configs: ChannelConfigs
+    limiter: RateLimiter
 
     async def perform(self, order: Order, by: Orderer) -> Carried:
-        """What came of an order. Errors: `NotAllowed` and other `BotError`, whose sentence the person sees."""
+        """What came of an order. Errors: `NotAllowed`, `RateLimited` and others, whose sentence the person sees."""
+        await self.limiter.hit(by.person, None)
         allowed = by.is_admin or isinstance(order, OWN_ORDERS)
         await self._audit(order, by, allowed=allowed)
         if not allowed:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
+from limits import parse_many
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,7 +39,7 @@ class DatabaseSettings(Section):
 
 
 class RedisSettings(Section):
-    """Redis, for conversation memory."""
+    """Redis, for conversation memory and limits."""
 
     url: SecretStr | None = Field(default=None, description="Address of Redis; without it the embedded one is used.")
 
@@ -111,6 +112,28 @@ class AnswerSettings(Section):
         default=0.35, ge=0, le=1, description="Say that nothing was found below this likelihood."
     )
     warn_below: float = Field(default=0.6, ge=0, le=1, description="Answer with a warning below this likelihood.")
+
+
+class LimitSettings(Section):
+    """How much may be asked on the platforms. One who only asks does not notice; one who floods does."""
+
+    user: str = Field(
+        default="20/minute; 500/day", description="Questions and orders of one person; several limits by `;`, or off."
+    )
+    channel: str = Field(default="100/minute", description="Questions in one channel; or off.")
+    workspace: str = Field(default="300/minute", description="Questions and orders in one workspace; or off.")
+
+    @field_validator("user", "channel", "workspace")
+    @classmethod
+    def _is_a_limit(cls, value: str) -> str:
+        if value and value.lower() != "off":
+            try:
+                limits = parse_many(value)
+            except ValueError:
+                limits = []
+            if not limits or any(limit.amount < 1 for limit in limits):
+                raise ValueError("must look like 20/minute, or like 20/minute; 500/day, or be off")
+        return value
 
 
 class SlackWorkspaceSettings(Section):
@@ -221,6 +244,7 @@ class Settings(BaseSettings):
     embedding: EmbeddingSettings = EmbeddingSettings()
     memory: MemorySettings = MemorySettings()
     answer: AnswerSettings = AnswerSettings()
+    limits: LimitSettings = LimitSettings()
     slack: SlackSettings = SlackSettings()
     discord: DiscordSettings = DiscordSettings()
     http: HttpSettings = HttpSettings()

@@ -43,7 +43,7 @@ class Request:
     goes. `private`: only the asker will see the answer. `direct`: the channel is a conversation with the bot alone.
     `of_channel`, `of_thread` and `since` say what a summary is of. `reply_to` is the adapter's own: what it needs to
     reach the asker.
-    `by_bot`: another bot asks.
+    `by_bot`: another bot asks. `awaited`: the platform already shows that an answer is on its way, as after a command.
     """
 
     answer_id: str
@@ -56,6 +56,7 @@ class Request:
     private: bool = False
     direct: bool = False
     by_bot: bool = False
+    awaited: bool = False
     since: datetime | None = None
     of_channel: ChannelRef | None = None
     of_thread: str | None = None

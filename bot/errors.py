@@ -4,6 +4,7 @@ BotError                    shown in the conversation
 ├── QuestionEmpty           ask differently
 ├── QuestionTooLong         ask differently
 ├── QueueFull               ask later
+├── RateLimited             ask later; says when
 ├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
 │   └── PromptQuarantined   ask differently
@@ -13,6 +14,8 @@ StartupError                shown by the command line, with an exit code
 ├── DependencyDown          69  a database, Redis or model that cannot be reached or loaded
 └── BadConfiguration        78  a setting, a schema or a model file that cannot be right
 """
+
+from math import ceil
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -42,6 +45,19 @@ class QuestionTooLong(BotError):
 
 class QueueFull(BotError):
     """I have too many questions waiting right now, so I cannot take this one. Please ask again in a few minutes."""
+
+
+class RateLimited(BotError):
+    """That is more than I can take in a short time, so I left it out."""
+
+    def __init__(self, whose: str, seconds: float, *, is_first: bool = True) -> None:
+        """`whose` limit was passed, and how long it lasts. `is_first`: who asked has not heard of it lately."""
+        who = {"channel": "People here have", "workspace": "Your team has"}.get(whose, "You have")
+        super().__init__(
+            f"{who} asked me a lot in a short time, so I left this one out. Please ask again in {_in_words(seconds)}."
+        )
+        self.seconds = seconds
+        self.is_first = is_first
 
 
 class AnswerFailed(BotError):
@@ -82,3 +98,12 @@ class BadConfiguration(StartupError):
     """A setting cannot be right."""
 
     exit_code = EXIT_CONFIGURATION
+
+
+def _in_words(seconds: float) -> str:
+    """A time to wait, rounded up, so that nobody comes back too early."""
+    for length, name in ((3600, "hours"), (60, "minutes")):
+        if seconds > 1.5 * length:
+            return f"{ceil(seconds / length)} {name}"
+    whole = max(ceil(seconds), 1)
+    return "1 second" if whole == 1 else f"{whole} seconds"

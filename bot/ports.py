@@ -5,6 +5,7 @@ from typing import Protocol
 
 from bot.conversation import Answer, Delivery, Question, Request, Turn
 from bot.errors import BotError
+from knowledge.messages import ChannelRef, PersonRef
 
 
 class MemoryUnavailable(BotError):
@@ -34,6 +35,21 @@ class Memory(Protocol):
 
     async def forget_messages(self, message_keys: Collection[str]) -> int:
         """Drop every turn, of any conversation, that used any of these messages; returns their number."""
+
+
+class RateLimiter(Protocol):
+    """How much may be asked by one person, in one channel, in one workspace.
+
+    Limits protect the others: when their store is away, this process counts by itself, and nobody waits or is refused
+    because of that.
+    """
+
+    async def hit(self, asker: PersonRef | None, channel: ChannelRef | None) -> None:
+        """Counts one question or order. Errors: `RateLimited`, and then it is to be left out.
+
+        The error tells whether this is the first refusal in its window, which the person is to hear of.
+        """
+        ...
 
 
 DeliveryHandler = Callable[[Delivery], Awaitable[None]]

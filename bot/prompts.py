@@ -17,12 +17,12 @@ SYSTEM = (
     "If the messages do not answer the question, say so."
 )
 SOURCE_CHARS = 900
+EARLIER_CHARS = 400
 MOST_SOURCES = 12
 # Chat templates add a few tokens around every message, and the headings take some.
 OVERHEAD_TOKENS = 64
 # Of what is left for a question, the talk before it and the sources, no one may take all.
 QUESTION_SHARE, TURN_SHARE = 0.5, 0.25
-EARLIER_ANSWER_CHARS = 400
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 
@@ -112,12 +112,13 @@ def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], languag
 
 
 def _earlier(turn: Turn) -> str:
-    answer = neutralise(turn.answer)[:EARLIER_ANSWER_CHARS]
-    return f"\nEarlier question: {neutralise(turn.question)}\nEarlier answer: {answer}"
+    question, answer = neutralise(turn.question[:EARLIER_CHARS]), neutralise(turn.answer[:EARLIER_CHARS])
+    return f"\nEarlier question: {question}\nEarlier answer: {answer}"
 
 
 def source(line: Line, n: int) -> str:
     """One numbered source: who, when and where, then the words."""
     when = f", {line.posted_at.astimezone(UTC):%Y-%m-%d}" if line.posted_at else ""
-    text = " ".join(neutralise(line.text).split())[:SOURCE_CHARS]
+    # Cut before it is cleaned too: a paste of any length costs no more than a message.
+    text = " ".join(neutralise(line.text[: 4 * SOURCE_CHARS]).split())[:SOURCE_CHARS]
     return f"[{n}] {neutralise(line.author) or 'someone'} in #{neutralise(line.channel_name)}{when}: {text}"

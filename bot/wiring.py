@@ -34,8 +34,9 @@ from bot.models import (
 )
 from bot.outbox import Outbox
 from bot.platform_wiring import adapters_of
-from bot.ports import Memory
+from bot.ports import Memory, RateLimiter
 from bot.queue import FairQueue
+from bot.ratelimit import RedisRateLimiter
 from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
@@ -152,6 +153,7 @@ async def open_app(
     model: ChatModel | None = None,
     embedder: EmbeddingModel | None = None,
     memory: Memory | None = None,
+    limiter: RateLimiter | None = None,
     adapters: Sequence[ChatAdapter] | None = None,
 ) -> AsyncIterator[App]:
     """Everything, ready to answer. Defaults are production; the keywords are what tests replace.
@@ -164,8 +166,8 @@ async def open_app(
         servers = await stack.enter_async_context(open_servers(settings, database=database))
         await (migrate(servers.database_url) if servers.embedded else prepare(servers.database_url))
         db = await stack.enter_async_context(Database(servers.database_url, size=settings.database.pool_size))
-        if memory is None:
-            memory = await _open_memory(settings, servers.redis_url, stack)
+        own_memory, own_limiter = _on_redis(settings, servers.redis_url, stack)
+        memory, limiter = memory or own_memory, limiter or own_limiter
         chat = model or await chat_of(settings, stack)
         notes = list(servers.notes)
         if settings.model.path is None and settings.model.url is None and model is None:
@@ -203,11 +205,11 @@ async def open_app(
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(asking)
         admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
-        answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms)
+        answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms, limiter)
         desk = Desk(
             inbox=inbox,
             answers=Answers(outbox, reading, freshness, index, answering.wake),
-            clerk=Clerk(db, admin, configs),
+            clerk=Clerk(db, admin, configs, limiter),
             upkeep=Upkeep(learning, access, Presence(db), Jobs(db), configs),
             documents=DocumentReader(),
         )
@@ -267,14 +269,15 @@ async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingMo
     return await open_embedding_model(_embedding_spec(settings.embedding), home_of(settings), stack)
 
 
-async def _open_memory(settings: Settings, url: str, stack: AsyncExitStack) -> RedisMemory:
+def _on_redis(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[RedisMemory, RedisRateLimiter]:
     try:
         client = open_redis(url)
     except ValueError as error:
         raise BadConfiguration(f"THREADLORE_REDIS__URL: {error}") from error
     stack.push_async_callback(client.aclose)
     kept = settings.memory
-    return RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+    memory = RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+    return memory, RedisRateLimiter(client, **settings.limits.model_dump())
 
 
 async def _open_previous(

@@ -1,4 +1,4 @@
-"""A door in front of PostgreSQL that can be shut, or can swallow what comes through."""
+"""A door in front of PostgreSQL or Redis that can be shut, or can swallow what comes through."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,12 @@ PORT = 5432
 
 
 class FaultProxy:
-    """Passes bytes between clients and a PostgreSQL on a unix socket. `url` is the address to use instead."""
+    """Passes bytes between clients and a server on a unix socket. `url` is the address to use instead."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        known = conninfo_to_dict(url)
-        self._server = f"{known['host']}/.s.PGSQL.{known.get('port') or PORT}"
-        self.url = make_conninfo(url, host=str(folder), port=PORT)
-        self._path = folder / f".s.PGSQL.{PORT}"
+    def __init__(self, url: str, server: str, path: Path) -> None:
+        self.url = url
+        self._server = server
+        self._path = path
         self._open = asyncio.Event()
         self._open.set()
         self._refuses = False
@@ -77,7 +76,24 @@ class FaultProxy:
 
 @asynccontextmanager
 async def fault_proxy(url: str, folder: Path) -> AsyncIterator[FaultProxy]:
-    proxy = FaultProxy(url, folder)
+    """In front of a PostgreSQL."""
+    known = conninfo_to_dict(url)
+    server = f"{known['host']}/.s.PGSQL.{known.get('port') or PORT}"
+    address = make_conninfo(url, host=str(folder), port=PORT)
+    async with _serving(FaultProxy(address, server, folder / f".s.PGSQL.{PORT}")) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def redis_proxy(url: str, folder: Path) -> AsyncIterator[FaultProxy]:
+    """In front of a Redis on a unix socket."""
+    path = folder / "door.sock"
+    async with _serving(FaultProxy(f"unix://{path}", url.removeprefix("unix://"), path)) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def _serving(proxy: FaultProxy) -> AsyncIterator[FaultProxy]:
     server = await proxy.serve()
     try:
         yield proxy

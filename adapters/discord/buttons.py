@@ -77,6 +77,7 @@ async def _answer_privately(guild: Guild, payload: Mapping[str, object], posted:
             asker=guild.person(snowflake(payload, "user_id")),
             task=Task.PRIVATE,
             private=True,
+            awaited=True,
             reply_to={
                 "token": fields.text(payload, "token"),
                 "opened_at": fields.text(payload, "opened_at"),

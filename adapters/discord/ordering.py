@@ -116,6 +116,7 @@ def _request(
         thread_id=here.place.thread_id if here.place is not None else None,
         task=task,
         private=not public,
+        awaited=True,
         reply_to={
             "token": fields.text(payload, "token"),
             "opened_at": fields.text(payload, "opened_at"),

@@ -80,6 +80,7 @@ async def on_shortcut(workspace: Workspace, shortcut: Shortcut, delivery_id: str
             message_id=ts or delivery_id,
             thread_id=fields.text(message, "thread_ts") or ts or None,
             private=True,
+            awaited=True,
             reply_to={"response_url": shortcut.response_url, "silent": "yes"},
         )
     )
@@ -116,6 +117,7 @@ async def _answer_privately(workspace: Workspace, pressed: Pressed, posted: Post
             ),
             task=Task.PRIVATE,
             private=True,
+            awaited=True,
             reply_to={"response_url": pressed.response_url},
         )
     )

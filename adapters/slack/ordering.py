@@ -39,6 +39,7 @@ async def on_command(workspace: Workspace, body: Mapping[str, object], delivery_
         message_id=delivery_id,
         private=True,
         direct=channel_id.startswith("D"),
+        awaited=True,
         reply_to={"response_url": fields.text(body, "response_url")},
     )
     is_admin = await workspace.is_admin(user)
@@ -100,6 +101,7 @@ async def _sum_up(workspace: Workspace, origin: Request, wanted: commands.Summar
             task=Task.SUMMARY,
             private=request.private,
             direct=request.direct,
+            awaited=request.awaited,
             since=wanted.since,
             of_channel=wanted.channel,
             of_thread=wanted.of_thread,
@@ -126,6 +128,7 @@ async def _addressed(workspace: Workspace, origin: Request, text: str, *, public
         message_id=origin.message_id,
         private=is_private,
         direct=origin.direct and not origin.reply_to.get("response_url"),
+        awaited=origin.awaited,
         reply_to=reply_to,
     )
 

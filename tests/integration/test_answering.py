@@ -26,6 +26,7 @@ from knowledge.messages import ChannelRef, MessageRef, PersonRef
 from knowledge.passages import Line
 from tests.fakes.answerer import FakeAnswerer, answer_to
 from tests.fakes.platform import PLACEHOLDER, FakePlatform
+from tests.fakes.ratelimit import FakeLimiter
 from tests.proxy import fault_proxy
 from tests.talk import deleted, described, said
 
@@ -63,10 +64,9 @@ def answering(outbox, answerer, platform):
     return over(outbox, answerer, platform)
 
 
-def over(outbox, answerer, platform, *, slots=2, **queue):
-    return Answering(
-        outbox, answerer, FairQueue(slots, **queue), {"slack": platform}, workers=96, retry_seconds=(0.01, 0.01)
-    )
+def over(outbox, answerer, platform, *, slots=2, limiter=None, **queue):
+    queue, limiter = FairQueue(slots, **queue), limiter or FakeLimiter()
+    return Answering(outbox, answerer, queue, {"slack": platform}, limiter, workers=96, retry_seconds=(0.01, 0.01))
 
 
 @asynccontextmanager
@@ -554,3 +554,40 @@ async def test_one_who_floods_delays_the_others_by_little_and_nobody_waits_witho
     last = max(answerer.order.index(one.answer_id) for one in others)
     assert last - begun < 12  # of sixty; the others are claimed a moment after they ask
     assert all(platform.times(one.answer_id, "waiting") for one in (*flood, *others))
+
+
+# ---- limits -------------------------------------------------------------------------------------------------------
+
+
+async def test_one_who_floods_is_told_once_and_the_rest_is_left_out_in_silence(outbox, answerer, platform):
+    async with running(over(outbox, answerer, platform, limiter=FakeLimiter(user="3/minute")).run()):
+        for number in range(30):
+            await outbox.open(request(number))
+        await outbox.open(request(99, who="tamarind"))
+        await settled(outbox)
+    shown = Counter(message.text.split(" in ")[0] for message in platform.messages.values())
+    assert shown == {"You asked: why did we drop Kafka?": 4, "You have asked me a lot": 1}
+    assert sum(answerer.generations.values()) == 4
+    kept = [(await outbox.get(request(number).answer_id)).outcome for number in range(30)]
+    assert Counter(kept) == {"answered": 3, Outcome.REFUSED_LIMIT: 27}
+
+
+async def test_where_an_answer_is_awaited_no_refusal_is_silent(outbox, answerer, platform):
+    async with running(over(outbox, answerer, platform, limiter=FakeLimiter(user="1/minute")).run()):
+        for number in range(5):
+            await outbox.open(request(number, awaited=True))
+        await settled(outbox)
+    assert len(platform.messages) == 5
+    assert [message.text for message in platform.messages.values()].count("You asked: why did we drop Kafka?") == 1
+
+
+async def test_a_question_that_is_taken_up_again_counts_once(outbox, answerer, platform):
+    answerer.delay_seconds = 0.3
+    limiter = FakeLimiter(user="1/minute")
+    await outbox.open(request())
+    async with running(over(outbox, answerer, platform, limiter=limiter).run()):
+        await until(lambda: answerer.generations)
+    async with running(over(outbox, answerer, platform, limiter=limiter).run()):
+        await settled(outbox)
+    assert limiter.hits == 1
+    assert platform.shown(request().answer_id) == ["You asked: why did we drop Kafka?"]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.fakes.discord.fake import FakeDiscord
 
+# What is measured there is more than the bot would take from so few people.
+UNLIMITED = {"user": "off", "channel": "off", "workspace": "off"}
 REPOSITORY = str(Path(__file__).resolve().parents[2])
 
 
@@ -24,6 +26,7 @@ def environment(platform, database_url, redis_url, **more):
             "THREADLORE_MODEL__PARALLEL": "4",
             "THREADLORE_ANSWER__DECLINE_BELOW": "0.2",
             "PYTHONPATH": REPOSITORY,
+            **{f"THREADLORE_LIMITS__{whose.upper()}": limit for whose, limit in UNLIMITED.items()},
         }
         | more
     )

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.fakes.slack import FakeSlack
+from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.conftest import running
 
 CANARY = re.compile(r"canary[0-9a-f]{8}")
@@ -81,7 +82,7 @@ async def test_no_canary_reaches_anybody_outside_its_readers(slack_settings, siz
     questions, dice = size(150, 10_000), random.Random(11)
     async with FakeSlack() as slack:
         world = World(slack, dice, people=size(20, 50), channels=size(24, 60))
-        settings = slack_settings(slack)
+        settings = slack_settings(slack, limits=UNLIMITED)
         async with running(settings, everything) as (app, _):
             await slack.connected(2)
             await slack.until(lambda: all(slack.bot_messages(channel) for channel in world.members), timeout=120)

@@ -9,6 +9,7 @@ import pytest
 from bot.config import Settings
 from tests.fakes.discord import FakeDiscord
 from tests.fakes.discord.permissions import ADMINISTRATOR, CONNECT, READ, READ_MESSAGE_HISTORY, VIEW_CHANNEL
+from tests.load.processes import UNLIMITED
 from tests.load.test_canaries import ASKED, CANARY, everything, until_answered, until_learnt
 from tests.scenarios.slack.conftest import running
 
@@ -147,6 +148,7 @@ async def test_no_canary_reaches_anybody_outside_its_readers(database_url, serve
             answer={"decline_below": 0.3, "warn_below": 0.5},
             discord={"token": discord.token, "api_url": discord.api_url, "gateway_url": discord.gateway_url},
             model={"parallel": 4},
+            limits=UNLIMITED,
         )
         async with running(settings, everything) as (app, _):
             await discord.connected()

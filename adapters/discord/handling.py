@@ -80,8 +80,11 @@ async def handle_direct(guilds: Sequence[Guild], delivery: Delivery) -> None:
 
 async def _on_seen(guild: Guild, happened: seen.Seen) -> None:
     match happened:
-        case seen.Said(record) | seen.Edited(record):
-            await _on_said(guild, record, is_edit=isinstance(happened, seen.Edited))
+        case seen.Said(record):
+            await _on_said(guild, record, is_edit=False)
+        case seen.Edited(record):
+            await _on_said(guild, record, is_edit=True)
+            await _on_named_late(guild, record)
         case seen.Mentioned(record):
             await on_mention(guild, record)
         case seen.Replied(record):
@@ -132,6 +135,14 @@ async def _on_said(guild: Guild, record: Mapping[str, object], *, is_edit: bool)
     await guild.desk.upkeep.observe([Posted(read)])
     if guild.options.read_files:
         await _add_files(guild, read, record)
+
+
+async def _on_named_late(guild: Guild, record: Mapping[str, object]) -> None:
+    """Who forgot to name us and puts it right asks now. What was asked before is not answered again."""
+    kind = seen.kind_of(record, guild.bot_id, guild.role_ids)
+    is_new = datetime.now(UTC) - moment(snowflake(record, "id")) < MISSED
+    if kind is seen.Kind.MENTION and is_new and not is_by_app(record):
+        await on_mention(guild, record)
 
 
 async def _on_files(guild: Guild, record: Mapping[str, object]) -> None:

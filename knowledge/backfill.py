@@ -19,6 +19,7 @@ from knowledge.reading import Place, Reading, Readings, Superseded
 
 log = structlog.get_logger()
 
+IDLE_SECONDS = 1.0
 # After so many pages the next job has its turn: a huge channel must not keep the others waiting.
 PAGES_PER_TURN = 8
 UNREADABLE = "The platform does not show this channel to the bot."
@@ -67,7 +68,7 @@ class Backfill:
         on_unreadable: Callable[[ChannelRef], Awaitable[None]] | None = None,
         lease_seconds: float = 60,
         workers: int = 2,
-        idle_seconds: float = 1.0,
+        idle_seconds: float | None = None,
     ) -> None:
         self._database = database
         self._archive = archive
@@ -100,7 +101,7 @@ class Backfill:
                 log.warning("reading_waits", error=type(error).__name__)
                 worked = False
             if not worked:
-                await asyncio.sleep(self._idle_seconds)
+                await asyncio.sleep(IDLE_SECONDS if self._idle_seconds is None else self._idle_seconds)
 
     async def _take_turn(self) -> bool:
         """Claims a job and reads some pages for it. Returns whether there was one."""

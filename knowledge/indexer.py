@@ -20,6 +20,7 @@ log = structlog.get_logger()
 _Draft = tuple[Family, Sequence[tuple[Unit, int]]]
 
 LEASE_SECONDS = 300
+IDLE_SECONDS = 1.0
 TRIES = 5
 FAMILIES_PER_BATCH = 16
 HARMLESS = "hello"
@@ -76,7 +77,7 @@ class Indexer:
             if on_progress is not None:
                 on_progress(await self.waiting())
 
-    async def run(self, *, idle_seconds: float = 1.0) -> None:
+    async def run(self, *, idle_seconds: float | None = None) -> None:
         """Works for ever: the background service of `threadlore run`. Errors are logged and tried again."""
         while True:
             try:
@@ -85,7 +86,7 @@ class Indexer:
                 log.warning("indexing_waits", error=type(error).__name__)
                 worked = 0
             if not worked:
-                await asyncio.sleep(idle_seconds)
+                await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
 
     async def index_batch(self) -> int:
         """Claims and rebuilds one batch of families. Returns how many it claimed."""

@@ -126,7 +126,7 @@ async def recent(guild: Guild, channel_id: str, before: str, limit: int) -> list
     found = await guild.find(channel_id)
     with translated():
         messages = [one async for one in found.history(limit=limit, before=discord.Object(int(before)))]  # type: ignore[union-attr]
-    return [record_of(message) for message in reversed(messages)]
+    return [record_of(_meant(message)) for message in reversed(messages)]
 
 
 async def message(guild: Guild, channel_id: str, message_id: str) -> dict[str, object] | None:
@@ -137,6 +137,13 @@ async def message(guild: Guild, channel_id: str, message_id: str) -> dict[str, o
             return record_of(await found.fetch_message(int(message_id)))  # type: ignore[union-attr]
     except ChannelUnreadable:
         return None
+
+
+def _meant(message: discord.Message) -> discord.Message:
+    """The message that began a thread stands outside it: inside is one that points there."""
+    points_to = message.reference.resolved if message.reference is not None else None
+    is_pointer = message.type is discord.MessageType.thread_starter_message
+    return points_to if is_pointer and isinstance(points_to, discord.Message) else message
 
 
 def _begun_by(message: discord.Message) -> Thread | None:

@@ -13,6 +13,8 @@ _TYPES = {STRING: str, INTEGER: int, BOOLEAN: bool, NUMBER: (int, float)}
 _PARTIAL_CHANNEL = (
     "id", "name", "type", "parent_id", "thread_metadata", "last_message_id", "topic", "nsfw", "position", "flags",
     "rate_limit_per_user", "guild_id",
+    # Of threads; Discord's pages do not list them, and discord.py reads them all.
+    "owner_id", "member_count", "message_count", "total_message_sent",
 )  # fmt: skip
 
 

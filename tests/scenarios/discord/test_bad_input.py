@@ -216,7 +216,7 @@ async def test_an_answer_that_discord_never_takes_is_not_sent_for_ever(house):
     "fault",
     [
         {"status": 500},
-        {"status": 503, "times": 3},
+        {"status": 503, "times": 2},
         {"drop": True},
         {"drop": True, "done": True},
         {"bad_json": True},

@@ -39,6 +39,10 @@ class House:
     """
 
     platform = ""
+    whispers: bool
+    """Whether one person alone can be told something in a channel, without a command of theirs."""
+    longest: int
+    """Characters of the longest message there is."""
 
     def __init__(self, start) -> None:
         self._start = start

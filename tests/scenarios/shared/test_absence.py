@@ -83,6 +83,7 @@ async def test_what_was_missed_while_away_is_made_good(house, absent):
         answer = await house.answer(house.mention("is the kettle worth fifty or thirty?"))
         for part in ("fifty", "#orchard-news", "sorbus"):
             assert part in answer.text, part
+        assert house.greetings() == 1
 
 
 async def test_a_channel_that_seems_to_lose_most_of_its_past_keeps_it(house, absent):

@@ -7,7 +7,11 @@ from tests.scenarios.slack.talk import KAFKA, LONG, WHY_KAFKA, best_source
 
 
 def is_whole(answer):
-    return KAFKA in answer.text and "helpful" in answer.actions and WORKING not in answer.text
+    return (
+        all(part in answer.text for part in (KAFKA, "#harvest"))
+        and "helpful" in answer.actions
+        and (WORKING not in answer.text)
+    )
 
 
 def long_answer(prompt):

@@ -25,14 +25,15 @@ async def test_who_is_taken_out_of_a_private_channel_hears_nothing_of_it_any_mor
 
 async def test_nor_is_it_remembered_in_the_talk_that_goes_on(house, words):
     async with house.bot(every_source):
-        house.dm(QUESTION, who=house.sorrel)
+        began = house.dm(QUESTION, who=house.sorrel)
         await house.settled()
         assert "cedar" in house.prompts[-1]
         house.leave(words.board, house.sorrel)
         await house.settled()
-        house.dm(QUESTION, who=house.sorrel)
+        house.dm(QUESTION, who=house.sorrel, after=began)
         await house.settled()
         assert len(house.prompts) == 2
+        assert "Earlier question" not in house.prompts[-1]
         assert "cedar" not in house.prompts[-1]
 
 

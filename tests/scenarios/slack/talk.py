@@ -73,7 +73,7 @@ class Tidepool:
     def seen(self, thread: str | None = None, *, where: str = "", viewer: str | None = None) -> list[Seen]:
         """What the bot says now, without its notices: in one thread, or in the whole channel."""
         said = self.slack.bot_messages(where or self.harvest, viewer)
-        return [one for one in said if is_no_notice(one) and (thread is None or one.thread_ts == thread)]
+        return [one for one in said if not is_greeting(one.text) and (thread is None or one.thread_ts == thread)]
 
     async def answers(self, thread: str | None = None, *, where: str = "", viewer: str | None = None) -> list[Seen]:
         """What the bot says when all is settled."""
@@ -136,9 +136,9 @@ class Tidepool:
                 await asyncio.sleep(0.03)
 
 
-def is_no_notice(message: Seen) -> bool:
-    """Whether a message is more than the greeting of a channel."""
-    return "I am a bot that answers questions" not in message.text
+def is_greeting(text: str) -> bool:
+    """Whether a message only says that the bot reads what is written here."""
+    return "I am a bot that answers questions" in text
 
 
 def shown(message: Seen) -> str:

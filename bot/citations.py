@@ -19,9 +19,11 @@ SUPPORT_SHARE = 0.6
 MARK_SHARE = 0.34
 QUOTE_CHARS = 320
 
-_MARK = re.compile(r"\s*[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE)
+_MARK = re.compile(
+    r"(?:(?<!\s)\s++)?[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE
+)
 # Where a sentence ends, with the marks behind it. A dot inside of "2.4" or "plan.pdf" ends none.
-_END = re.compile(r"(?:[.!?]+(?=\s|$|[\[【(（])|[。！？]+|\n)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*")
+_END = re.compile(r"(?:(?<![.!?])[.!?]++(?=\s|$|[\[【(（])|[。！？]+|\n)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*")
 
 
 @dataclass(frozen=True, slots=True)

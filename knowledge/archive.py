@@ -1,10 +1,13 @@
 """Everything that was said: guarded writes, tombstones, dirty marks and search terms, all in one transaction."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import structlog
 
 from knowledge.access import channel_pks, person_pks
 from knowledge.database import Connection, Database
+from knowledge.kept import kept
 from knowledge.ledger import Ledger
 from knowledge.lexical import term_ids
 from knowledge.message_table import (
@@ -26,6 +29,8 @@ from knowledge.message_table import (
 )
 from knowledge.messages import Change, ChannelRef, Deleted, MessageRef, PersonRef, Posted, SourceMessage, storable
 from knowledge.units import family_of, labelled_line
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Archive:
         return await self._apply(connection, changes, pks)
 
     async def _apply(self, connection: Connection, changes: Sequence[Change], pks: dict[ChannelRef, int]) -> Recorded:
-        posted = _newest(change.message for change in changes if isinstance(change, Posted))
+        posted = {ref: _kept(m) for ref, m in _newest(c.message for c in changes if isinstance(c, Posted)).items()}
         deleted = {change.ref for change in changes if isinstance(change, Deleted)}
         keys = [(pks[ref.channel], ref.message_id) for ref in {*posted, *deleted}]
         before = await _stored(connection, keys)
@@ -192,6 +197,19 @@ async def _mark_roots(connection: Connection, keys: Sequence[Key], ledger: Ledge
 
 def _ref(change: Change) -> MessageRef:
     return change.message.ref if isinstance(change, Posted) else change.ref
+
+
+def _kept(message: SourceMessage) -> SourceMessage:
+    words = kept(message.text)
+    if words.cut or words.masked:
+        log.info(
+            "words_cut",
+            channel_id=message.ref.channel.channel_id,
+            message_id=message.ref.message_id,
+            hidden_chars=words.cut,
+            secret_count=words.masked,
+        )
+    return replace(message, text=words.text)
 
 
 def _newest(messages: Iterable[SourceMessage]) -> dict[MessageRef, SourceMessage]:

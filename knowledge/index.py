@@ -8,6 +8,7 @@ from pgvector import HalfVector
 from psycopg import sql
 
 from knowledge.database import Database
+from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
 
@@ -176,9 +177,10 @@ class Index:
         return found
 
     async def stored(self, scope: Sequence[int], lines: Sequence[Line]) -> tuple[Line, ...]:
-        """Lines of one channel, as the platform gave them, with the keys of those messages that are kept and in scope.
+        """Lines of one channel that the platform gave, as the archive would keep them.
 
-        A deletion of such a message reaches whatever was made of its line.
+        Those of messages that it does keep, and that are in scope, get their keys: a deletion of such a message
+        reaches whatever was made of its line.
         """
         if not lines:
             return ()
@@ -191,6 +193,7 @@ class Index:
             "scope": list(scope),
         }
         found = {message_id: keys for message_id, *keys in await self._database.fetch(STORED, row)}
+        lines = [replace(line, text=kept(line.text).text) for line in lines]
         return tuple(
             replace(line, message_pk=keys[0], rev=keys[1], channel_pk=keys[2])
             if (keys := found.get(line.ref.message_id))

@@ -9,16 +9,12 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from adapters.replies import clean
+from bot.links import without_links
 
-LINK_REMOVED = "(link removed)"
 URL_CHARS = 600
 
 _WEB = re.compile(r"https?://[^\s<>/\\][^\s<>]*", re.IGNORECASE)
 _URL_SAFE = ":/?#@!$&',;=+%"
-_LINK = re.compile(
-    r"(?:(?:(?<![a-z0-9+.-])[a-z0-9+.-]{1,32}+)?://|\bwww\.|(?<![:\w/])//(?=[\w-]{1,63}\.))[^\s<>\"'()（）【】\[\]]*",
-    re.IGNORECASE,
-)
 
 # Characters without width that `clean` leaves, because emoji and scripts need them.
 UNSEEN = "\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f"
@@ -42,6 +38,11 @@ def escaped(text: str) -> str:
     return at_margin(_escaped(_unpinged(clean(text)), {}))
 
 
+def unlinked(text: str) -> str:
+    """A name or a beginning of somebody's words beside an answer: as `escaped`, and without addresses."""
+    return escaped(without_links(clean(text)))
+
+
 def link(url: str, label: str) -> str:
     """A link of our own, without a preview; only the label where the address could be anything but a web address.
 
@@ -60,7 +61,7 @@ def words(text: str, marks: Mapping[str, str]) -> str:
 
 def powerless(text: str) -> str:
     """The text without what reads like a link or a ping."""
-    return _unpinged(_LINK.sub(LINK_REMOVED, text))
+    return _unpinged(without_links(text))
 
 
 def code(text: str, end: str = "`") -> str:
@@ -82,6 +83,13 @@ def _escaped(text: str, marks: Mapping[str, str]) -> str:
     return _TOKEN.sub(shown, text)
 
 
+def _apart(ping: re.Match[str]) -> str:
+    """What takes the place of the sign before a word: what stood around it, joined, could spell another ping."""
+    if not any(at in ping[0] for at in _AT):
+        return ping[0]
+    return " " if ping.start() and ping.string[ping.start() - 1].isalnum() else ""
+
+
 def _unpinged(text: str) -> str:
-    quiet = _BROADCAST.sub(lambda match: "" if any(at in match[0] for at in _AT) else match[0], text)
+    quiet = _BROADCAST.sub(_apart, text)
     return _PERSON_OR_ROLE.sub(lambda match: f"@{match[1] or ''}" if "<" in match[0] else match[0], quiet)

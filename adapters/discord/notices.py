@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.discord.command_texts import ASK_ABOUT, DESCRIPTIONS, translated
-from adapters.discord.escaping import escaped
+from adapters.discord.escaping import unlinked
 from adapters.discord.render import CONTENT_CHARS, Rendered
 from adapters.replies import shortened
 
@@ -64,7 +64,7 @@ def with_question(parts: Sequence[Rendered], asked_by: str, question: str) -> li
 
     Shape: where the first message has no room left, the question is a message of its own.
     """
-    asker, asked = escaped(shortened(asked_by, NAME_CHARS)), escaped(shortened(question, QUESTION_CHARS))
+    asker, asked = unlinked(shortened(asked_by, NAME_CHARS)), unlinked(shortened(question, QUESTION_CHARS))
     head = f"-# {asker} asked: {asked}" if asked else f"-# {asker} asked for a summary"
     first, *rest = parts
     if len(head) + 1 + len(first.content) > CONTENT_CHARS:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from adapters.discord.components import Component, answer_buttons
-from adapters.discord.escaping import escaped, link
+from adapters.discord.escaping import escaped, link, unlinked
 from adapters.discord.markdown import discord_markdown
 from adapters.packing import beginning, packed
 from adapters.replies import channel_name, dated, first_line, shortened, split
@@ -134,7 +134,7 @@ def _notes(answer: Answer, now: datetime) -> Iterator[str]:
     if answer.outcome is not Outcome.DECLINED:
         return
     if answer.people:
-        names = (escaped(shortened(name, NAME_CHARS)) for name in answer.people[:MOST_NAMES])
+        names = (unlinked(shortened(name, NAME_CHARS)) for name in answer.people[:MOST_NAMES])
         yield f"People who wrote about it: {', '.join(filter(None, names))}"
     if answer.nearest:
         yield "Nearest messages:"
@@ -153,13 +153,13 @@ def _whole_source(citation: Citation, now: datetime, room: int) -> str:
 
 
 def _row(mark: str, line: Line, quote: str, now: datetime) -> str:
-    return f"{_where(mark, line, now)}\n{escaped(first_line(quote))}".rstrip()
+    return f"{_where(mark, line, now)}\n{unlinked(first_line(quote))}".rstrip()
 
 
 def _where(mark: str, line: Line, now: datetime) -> str:
     """Who wrote it, when, where, and the way there."""
-    author = escaped(shortened(line.author, NAME_CHARS)) or "unknown"
-    channel = escaped(channel_name(shortened(line.channel_name, NAME_CHARS)))
+    author = unlinked(shortened(line.author, NAME_CHARS)) or "unknown"
+    channel = unlinked(channel_name(shortened(line.channel_name, NAME_CHARS)))
     opener = link(line.permalink, "open")
     parts = [f"{mark}**{author}**", dated(line.posted_at, now, "%Y-%m-%d"), channel]
     return " · ".join([*parts, opener] if opener.startswith("[") else parts)

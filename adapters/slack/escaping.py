@@ -4,15 +4,11 @@ import re
 from collections.abc import Mapping
 
 from adapters.replies import clean
+from bot.links import without_links
 
-LINK_REMOVED = "(link removed)"
 URL_CHARS = 600
 
 _URL = re.compile(r"https?://[^\s<>|/][^\s<>|]*", re.IGNORECASE)
-_LINK = re.compile(
-    r"(?:(?:(?<![a-z0-9+.-])[a-z0-9+.-]{1,32}+)?://|\bwww\.|(?<![:\w/])//(?=[\w-]{1,63}\.))[^\s<>\"'()（）【】\[\]]*",
-    re.IGNORECASE,
-)
 
 # Characters without width that `clean` leaves, because emoji and scripts need them.
 _UNSEEN = "\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f"
@@ -32,6 +28,11 @@ def escaped(text: str) -> str:
     return entities(_unsigned(_unpinged(clean(text))))
 
 
+def unlinked(text: str) -> str:
+    """A name or a beginning of somebody's words beside an answer: as `escaped`, and without addresses."""
+    return escaped(without_links(clean(text)))
+
+
 def link(url: str, label: str) -> str:
     """A link of our own; only the label where the address could be anything but a web address."""
     address = entities(url)
@@ -49,7 +50,7 @@ def words(text: str, marks: Mapping[str, str]) -> str:
 
 def powerless(text: str) -> str:
     """The text without what reads like a link or a ping."""
-    return _unpinged(_LINK.sub(LINK_REMOVED, text))
+    return _unpinged(without_links(text))
 
 
 def entities(text: str) -> str:

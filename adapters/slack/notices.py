@@ -6,7 +6,7 @@ from dataclasses import replace
 from adapters.replies import split
 from adapters.slack.blocks import SECTION_CHARS, TEXT_CHARS, context, section
 from adapters.slack.command_help import COMMAND
-from adapters.slack.escaping import escaped
+from adapters.slack.escaping import unlinked
 from adapters.slack.render import Rendered
 
 QUESTION_CHARS = 300
@@ -35,5 +35,6 @@ def with_question(part: Rendered, asked_by: str, question: str) -> Rendered:
     """An answer with the question above it: the command that asked it was shown to its sender only."""
     asked = " ".join(question.split())
     shown = asked if len(asked) <= QUESTION_CHARS else f"{asked[:QUESTION_CHARS].rstrip()}…"
-    head = f"{escaped(asked_by)} asked: {escaped(shown)}" if shown else f"{escaped(asked_by)} asked for a summary"
+    what = f"asked: {unlinked(shown)}" if shown else "asked for a summary"
+    head = f"{unlinked(asked_by)} {what}"
     return replace(part, text=split(f"{head}\n{part.text}", TEXT_CHARS)[0], blocks=[context(head), *part.blocks])

@@ -18,6 +18,7 @@ from adapters.slack.blocks import (
     reason_view,
     section,
 )
+from adapters.slack.escaping import unlinked
 from adapters.slack.mrkdwn import escaped, link, mrkdwn
 from bot.conversation import Answer, Citation, Outcome
 from knowledge.passages import Line
@@ -161,7 +162,7 @@ def _notes(answer: Answer, now: datetime) -> Iterator[str]:
     if answer.outcome is not Outcome.DECLINED:
         return
     if answer.people:
-        names = (escaped(shortened(name, NAME_CHARS)) for name in answer.people[:MOST_NAMES])
+        names = (unlinked(shortened(name, NAME_CHARS)) for name in answer.people[:MOST_NAMES])
         yield f"People who wrote about it: {', '.join(filter(None, names))}"
     if answer.nearest:
         yield "Nearest messages:"
@@ -180,13 +181,13 @@ def _whole_source(citation: Citation, now: datetime, room: int) -> str:
 
 
 def _row(mark: str, line: Line, quote: str, now: datetime) -> str:
-    return f"{_where(mark, line, now)}\n{escaped(first_line(quote))}".rstrip()
+    return f"{_where(mark, line, now)}\n{unlinked(first_line(quote))}".rstrip()
 
 
 def _where(mark: str, line: Line, now: datetime) -> str:
     """Who wrote it, when, where, and the way there."""
-    author = escaped(shortened(line.author, NAME_CHARS)) or "unknown"
-    channel = escaped(channel_name(shortened(line.channel_name, NAME_CHARS)))
+    author = unlinked(shortened(line.author, NAME_CHARS)) or "unknown"
+    channel = unlinked(channel_name(shortened(line.channel_name, NAME_CHARS)))
     opener = link(line.permalink, "open")
     parts = [f"{mark}*{author}*", dated(line.posted_at, now, "%Y-%m-%d"), channel]
     return " · ".join([*parts, opener] if opener.startswith("<") else parts)

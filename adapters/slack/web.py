@@ -27,7 +27,10 @@ def routes_of(apps: Callable[[], Sequence[tuple[str, AsyncApp]]]) -> list[web.Ro
         headers = dict(request.headers)
         for secret, app in apps():
             if is_signed(secret, headers, body):
-                asked = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)  # type: ignore[arg-type]
+                try:
+                    asked = AsyncBoltRequest(body=body, query=request.query_string, headers=headers)  # type: ignore[arg-type]
+                except ValueError:  # signed, and yet no JSON
+                    return web.Response(status=400)
                 return await to_aiohttp_response(await app.async_dispatch(asked))
         return web.Response(status=401)
 

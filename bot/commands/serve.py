@@ -10,7 +10,7 @@ from bot import demo as demonstration
 from bot.config import load_settings
 from bot.conversation import Answer
 from bot.documents import answer_document
-from bot.lifecycle import run_until_stopped
+from bot.lifecycle import no_core_dumps, run_until_stopped
 from bot.questions import asker_and_audience, question
 from bot.terminal import err, note, out, print_json, run
 from bot.web import web_server
@@ -80,6 +80,7 @@ def demo() -> None:
 @group.command(name="run")
 def serve() -> None:
     """Connect the configured platforms, answer, and keep the index in step, until stopped."""
+    no_core_dumps()
 
     async def work() -> None:
         settings = load_settings()

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.plaintext import LINK_REMOVED, harmless, neutralise, question_text
+from bot.links import LINK_REMOVED
+from bot.plaintext import harmless, neutralise, question_text
 
 
 @pytest.mark.parametrize(

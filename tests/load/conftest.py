@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests.scenarios.conftest import settings  # noqa: F401 - a fixture
 from tests.scenarios.slack.conftest import slack_settings  # noqa: F401 - a fixture
 
 

@@ -11,6 +11,7 @@ from tests.scenarios.shared.house import House, Said
 from tests.scenarios.slack.talk import PATIENCE
 
 MANAGE_GUILD = 1 << 5
+MANAGE_CHANNELS = 1 << 4 | 1 << 13 | 1 << 34
 VIEW = 1 << 10
 FENCE_SECONDS = 5.0
 FOR_EVERYBODY = {one.removeprefix("lore-"): one for one in ("forget-me", "remember-me", "lore-reset", "lore-help")}
@@ -42,6 +43,15 @@ class DiscordHouse(House):
 
     def add_person(self, name, *, admin=False):
         return self.discord.add_member(self.guild, name, roles=[self._admins] if admin else [])
+
+    def add_guest(self, name):
+        """Somebody to whom nobody gave a role."""
+        return self.discord.add_member(self.guild, name)
+
+    def add_owner(self, name):
+        """Who runs channels, their messages and their threads, and not the guild."""
+        role = self.discord.add_role(self.guild, "wardens", MANAGE_CHANNELS)
+        return self.discord.add_member(self.guild, name, roles=[role])
 
     def add_bot(self, name):
         """Somebody else's, in every open channel."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from langchain_core.runnables import Runnable
 
-from bot.chain import Asked, Parts, generator, message_key
+from bot.admission import message_key
+from bot.chain import Asked, Parts, generator
 from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request, Task, Timings
 from bot.errors import KnowledgeDown, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda, RunnablePassthrough
 
 from bot import citations, prompts, quoting
+from bot.admission import admitted_passages, message_key
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.plaintext import harmless
@@ -85,7 +86,10 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             found = [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
             others = without(found, asked["question"].asked_in)
             said = await parts.index.stored(asked["scope"].channel_pks, asked["question"].thread)
-            return with_thread(others, said, asked["query"])
+            found = with_thread(others, said, asked["query"])
+            return await admitted_passages(
+                parts.index, asked["scope"], found, {line.ref for line in asked["question"].thread}
+            )
 
     def judge(asked: Asked) -> Verdict:
         return parts.test.decide(asked["passages"])
@@ -226,11 +230,6 @@ def turn_of(question: Question, answer: Answer) -> Turn:
     """What is remembered of an answer: with the messages it cites, so that it goes when one of them goes."""
     keys = tuple(message_key(citation.line) for citation in answer.citations if is_kept(citation.line))
     return Turn(question.text, answer.text, keys)
-
-
-def message_key(line: Line) -> str:
-    """A message as one answer saw it: an edit makes a new key, so what was said of the old text is not recalled."""
-    return f"{line.message_pk}:{line.rev}"
 
 
 async def _still_readable(index: Index, scope: Scope, turns: Sequence[Turn]) -> tuple[Turn, ...]:

@@ -13,6 +13,7 @@ from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
 from knowledge.database import connect
 from knowledge.errors import KnowledgeError
 from knowledge.migrate import check_pgvector, pending_in
+from knowledge.wall import missing_wall
 
 LOW_DISK_BYTES = 2_000_000_000
 
@@ -37,6 +38,7 @@ async def examine(settings: Settings, *, models: bool = True) -> list[Check]:
             checks.append(Check("database", ok=False, found=str(error), mend="Set THREADLORE_DATABASE__URL."))
         else:
             checks += [await _try("database", _database, servers), await _try("schema", _schema, servers)]
+            checks.append(await _try("wall", _wall, servers))
             checks.append(await _try("redis", _redis, servers))
         if models:
             checks += await _chat(settings, stack)
@@ -70,6 +72,13 @@ async def _schema(servers: Servers) -> Check:
             "schema", ok=servers.embedded, found=f"to be migrated: {', '.join(pending)}", mend="threadlore migrate"
         )
     return Check("schema", ok=True, found="up to date")
+
+
+async def _wall(servers: Servers) -> Check:
+    async with connect(servers.database_url) as connection:
+        missing = await missing_wall(connection)
+    # Not a fault: each statement has its scope besides.
+    return Check("wall", ok=True, found="off" if missing else "row-level security is on", mend=missing)
 
 
 async def _redis(servers: Servers) -> Check:

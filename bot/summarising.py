@@ -14,6 +14,7 @@ import structlog
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from bot import citations, prompts, quoting
+from bot.admission import admitted
 from bot.chain import Parts, Usage, Words, generator, turn_of
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Request
 from bot.errors import ModelUnavailable, QuestionTooLong
@@ -59,6 +60,8 @@ async def summary_events(
         since = request.since or datetime.now(UTC) - timedelta(days=LOOK_BACK_DAYS)
         where = f"since {_day(since)}"
         stretch = await digest.since(scope, channel, since)
+    may = {line.message_pk for line in await admitted(parts.index, scope, [one.line for one in stretch.remarks])}
+    stretch = replace(stretch, remarks=tuple(one for one in stretch.remarks if one.line.message_pk in may))
     quotes = min(MOST_QUOTES, max(FEWEST_QUOTES, stretch.messages // QUOTED_SHARE))
     points = await _points(stretch, quotes)
     if not points:

@@ -169,7 +169,7 @@ async def open_app(
         own_memory, own_limiter = _on_redis(settings, servers.redis_url, stack)
         memory, limiter = memory or own_memory, limiter or own_limiter
         chat = model or await chat_of(settings, stack)
-        notes = list(servers.notes)
+        notes = [*servers.notes, *filter(None, [db.missing_wall])]
         if settings.model.path is None and settings.model.url is None and model is None:
             notes.append(f"Using the built-in small model {chat.name}; set THREADLORE_MODEL__PATH for a better one.")
         spec = _embedding_spec(settings.embedding)

@@ -5,7 +5,7 @@ import copy
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from knowledge import wall
 from knowledge.errors import KnowledgeUnavailable
 
 Connection = AsyncConnection[TupleRow]
@@ -34,6 +35,9 @@ AWAY = (
     psycopg.errors.ReadOnlySqlTransaction,
     PoolTimeout,
 )
+# Both end with the transaction: a connection goes back to the pool as it came.
+WITHIN_AS = "SELECT set_config('role', %(reader)s, true), set_config('threadlore.scope', %(scope)s, true)"
+WITHIN = "SELECT set_config('threadlore.scope', %(scope)s, true)"
 HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
@@ -62,11 +66,16 @@ class _Connection(AsyncConnection[TupleRow]):
 
 
 class Database:
-    """A pool of connections to one PostgreSQL database. Open it before use, close it after."""
+    """A pool of connections to one PostgreSQL database. Open it before use, close it after.
+
+    `missing_wall`: a sentence to the operator where row-level security is off, else empty.
+    """
 
     def __init__(self, url: str, *, size: int = 8) -> None:
         self.url = url
         self.patience_seconds: float | None = None
+        self.missing_wall = ""
+        self._reader: str | None = None
         self._giving: set[asyncio.Task[None]] = set()
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             url,
@@ -89,6 +98,9 @@ class Database:
             except BaseException:
                 await self._pool.close()
                 raise
+            async with self.transaction() as connection:
+                self._reader = await wall.reader_of(connection)
+                self.missing_wall = await wall.missing_wall(connection)
         return self
 
     async def __aexit__(
@@ -115,6 +127,17 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def reading(self, scope: Sequence[int]) -> AsyncIterator[Connection]:
+        """As `transaction`, for reading what an answer is made of: it shows these channels and no other.
+
+        Whatever a statement in it asks for. Where the database has no wall, this is a transaction like any other.
+        """
+        async with self.transaction() as connection:
+            row = {"reader": self._reader, "scope": ",".join(map(str, scope))}
+            await connection.execute(WITHIN if self._reader is None else WITHIN_AS, row)
+            yield connection
+
+    @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Connection]:
         """A connection of the pool. Given back by a task of its own: `putconn`, cancelled, would lose it for ever."""
         connection = await self._pool.getconn()
@@ -131,6 +154,14 @@ class Database:
         """All rows of one statement, in a transaction of its own."""
         async with self.transaction() as connection:
             cursor = await connection.execute(statement, parameters)
+            return await cursor.fetchall()
+
+    async def read(
+        self, scope: Sequence[int], statement: LiteralString, parameters: dict[str, Any] | None = None
+    ) -> list[TupleRow]:
+        """All rows of one statement, `reading`; it finds its scope among the parameters too."""
+        async with self.reading(scope) as connection:
+            cursor = await connection.execute(statement, {**(parameters or {}), "scope": list(scope)})
             return await cursor.fetchall()
 
     async def execute(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> int:

@@ -54,7 +54,7 @@ class Digest:
         self, statement: LiteralString, scope: Scope, channel: ChannelRef, row: Mapping[str, Any]
     ) -> Stretch:
         where = {"platform": channel.platform, "workspace": channel.workspace, "channel": channel.channel_id}
-        rows = await self._database.fetch(statement, {**row, **where, "scope": list(scope.channel_pks)})
+        rows = await self._database.read(scope.channel_pks, statement, {**row, **where})
         if not rows:
             return Stretch()
         remarks: list[Remark] = []

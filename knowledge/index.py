@@ -23,11 +23,11 @@ FROM channel"""
 
 SEARCH_TEXT = """
 SELECT m.message_pk, m.terms, l.unit_pk, l.line_no, u.term_count
-FROM (SELECT message_pk, terms FROM message
-      WHERE channel_pk = ANY(%(scope)s) AND terms && %(terms)s::integer[] AND NOT deleted
-      ORDER BY message_pk DESC LIMIT %(limit)s) AS m
+FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
+JOIN message m USING (message_pk)
 LEFT JOIN unit_line l USING (message_pk)
-LEFT JOIN unit u USING (unit_pk)"""
+LEFT JOIN unit u USING (unit_pk)
+WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted"""
 
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
@@ -129,12 +129,12 @@ class Index:
 
     async def being_read(self, scope: Sequence[int]) -> list[str]:
         """The names of the channels in scope whose past has not been read to its end yet."""
-        return [row[0] for row in await self._database.fetch(BEING_READ, {"scope": list(scope)})]
+        return [row[0] for row in await self._database.read(scope, BEING_READ)]
 
     async def search_text(self, scope: Sequence[int], terms: Sequence[int], limit: int) -> list[TextHit]:
         """Messages in scope that hold any of the terms, the latest stored first where there are too many."""
-        row = {"scope": list(scope), "terms": list(terms), "limit": limit}
-        return [TextHit(*hit) for hit in await self._database.fetch(SEARCH_TEXT, row)]
+        row = {"terms": list(terms), "limit": limit}
+        return [TextHit(*hit) for hit in await self._database.read(scope, SEARCH_TEXT, row)]
 
     async def search_vector(
         self, scope: Sequence[int], model_pk: int, vector: Sequence[float], limit: int
@@ -146,7 +146,7 @@ class Index:
             "vector": HalfVector(list(vector)),
             "limit": limit,
         }
-        async with self._database.transaction() as connection:
+        async with self._database.reading(scope) as connection:
             counted = await connection.execute(COUNT_VECTORS, {**row, "limit": EXACT_SCAN_UP_TO + 1})
             found = await counted.fetchone()
             if found is not None and found[0] <= EXACT_SCAN_UP_TO:
@@ -167,9 +167,9 @@ class Index:
         Shape: unit_pk → lines; a loose message is its own unit under minus its key.
         """
         found: dict[int, list[Line]] = {}
-        rows = await self._database.fetch(LINES, {"scope": list(scope), "units": list(units)})
+        rows = await self._database.read(scope, LINES, {"units": list(units)})
         if loose:
-            rows += await self._database.fetch(LOOSE_LINES, {"scope": list(scope), "messages": list(loose)})
+            rows += await self._database.read(scope, LOOSE_LINES, {"messages": list(loose)})
         for unit, _, pk, rev, platform, workspace, cid, mid, channel, name, author, text, posted, link in rows:
             ref = MessageRef(ChannelRef(platform, workspace, cid), mid)
             line = Line(pk, rev, ref, channel, name, author, text or "", posted, link or "")
@@ -190,9 +190,8 @@ class Index:
             "workspace": channel.workspace,
             "id": channel.channel_id,
             "messages": [line.ref.message_id for line in lines],
-            "scope": list(scope),
         }
-        found = {message_id: keys for message_id, *keys in await self._database.fetch(STORED, row)}
+        found = {message_id: keys for message_id, *keys in await self._database.read(scope, STORED, row)}
         lines = [replace(line, text=kept(line.text).text) for line in lines]
         return tuple(
             replace(line, message_pk=keys[0], rev=keys[1], channel_pk=keys[2])
@@ -207,8 +206,7 @@ class Index:
             return set()
         pairs = [key.split(":") for key in keys]
         row = {
-            "scope": list(scope),
             "messages": [int(message_pk) for message_pk, _ in pairs],
             "revs": [int(rev) for _, rev in pairs],
         }
-        return {found[0] for found in await self._database.fetch(STILL_TRUE, row)}
+        return {found[0] for found in await self._database.read(scope, STILL_TRUE, row)}

@@ -8,6 +8,7 @@ import psycopg
 
 from knowledge.database import Connection, connect
 from knowledge.errors import KnowledgeUnavailable, SchemaMismatch
+from knowledge.wall import raise_wall
 
 # Any fixed number: it names the lock that two starting processes contend for.
 MIGRATION_LOCK = 0x7EAD_10E
@@ -69,6 +70,7 @@ async def migrate(url: str) -> list[str]:
                 async with connection.transaction():
                     await connection.execute(migration.sql.encode())
                     await connection.execute(ADD_VERSION, [migration.version, migration.sha256])
+            await raise_wall(connection)
             return [migration.name for migration in pending]
         except psycopg.errors.InsufficientPrivilege as error:
             raise SchemaMismatch(
@@ -93,6 +95,7 @@ async def prepare(url: str) -> None:
                     f"The database schema is older than this version of Threadlore ({pending[0].name} is missing): "
                     "run `threadlore migrate`, then start again."
                 )
+            await raise_wall(connection)
             return
     await migrate(url)
 

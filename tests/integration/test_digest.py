@@ -162,6 +162,10 @@ async def test_each_wall_stands_in_each_statement_and_without_it_something_leaks
             statement = getattr(digest, name)
             assert statement.count(WALLS[wall]) == 1
             monkeypatch.setattr(digest, name, statement.replace(WALLS[wall], "true"))
+    if is_broken and wall == "scope":
+        # Row-level security stands behind this one.
+        assert await world.digest.since(scope, BOARD, START - timedelta(days=1)) == Stretch()
+        world.database._reader = None
     threads = await world.digest.thread(scope, BOARD, "1")
     talk = await world.digest.since(scope, BOARD, START - timedelta(days=1))
     if is_broken:

@@ -6,6 +6,7 @@ from tests.fakes.discord.fake import FakeDiscord
 from tests.scenarios.shared.house import House
 
 MANAGE_GUILD = 1 << 5
+MANAGE_CHANNELS = 1 << 4 | 1 << 13 | 1 << 34
 VIEW = 1 << 10
 READABLE = {0, 2, 5, 13, 15}
 """The kinds of channels that hold messages."""
@@ -29,6 +30,15 @@ class DiscordGuild(House):
 
     def add_person(self, name, *, admin=False):
         return self.discord.add_member(self.guild, name, roles=[self._admins] if admin else [])
+
+    def add_guest(self, name):
+        """Somebody to whom nobody gave a role."""
+        return self.discord.add_member(self.guild, name)
+
+    def add_owner(self, name):
+        """Who runs channels, their messages and their threads, and not the guild."""
+        role = self.discord.add_role(self.guild, "wardens", MANAGE_CHANNELS)
+        return self.discord.add_member(self.guild, name, roles=[role])
 
     def add_bot(self, name):
         """Somebody else's, in every open channel."""

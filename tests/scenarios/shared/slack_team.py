@@ -15,6 +15,19 @@ class SlackTeam(House):
     def add_person(self, name, *, admin=False):
         return self.slack.add_user(name, admin=admin)
 
+    def add_guest(self, name):
+        """Somebody from outside, in #harvest."""
+        guest = self.slack.add_user(name, guest=True)
+        self.slack.join(self.harvest, guest, silent=True)
+        return guest
+
+    def add_owner(self, name):
+        """Who made #harvest, and is no admin of the workspace."""
+        owner = self.slack.add_user(name)
+        self.slack.join(self.harvest, owner, silent=True)
+        self.slack.channels[self.harvest].creator = owner
+        return owner
+
     def add_bot(self, name):
         """Somebody else's, in #harvest."""
         bot = self.slack.add_user(name, bot=True)

@@ -25,6 +25,7 @@ from bot.clerk import Clerk
 from bot.config import DiscordSettings, EmbeddingSettings, Settings, SlackSettings, SlackWorkspaceSettings
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
+from bot.forget_log import ForgetLog
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
@@ -32,6 +33,7 @@ from bot.models import ChatModel, ChatSpec, EmbeddingSpec, open_chat_model, open
 from bot.outbox import Outbox
 from bot.ports import Memory
 from bot.queue import FairQueue
+from bot.restored import Restored
 from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
@@ -55,6 +57,7 @@ from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
 from knowledge.ports import EmbeddingModel
 from knowledge.presence import Presence
+from knowledge.quarantine import Quarantine
 from knowledge.retriever import Search
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "Console",
     "Servers",
     "chat_of",
+    "database_of",
     "embedding_of",
     "evaluation_embeddings",
     "home_of",
@@ -72,6 +76,7 @@ __all__ = [
 ]
 
 DATABASE = "threadlore"
+FORGET_LOG = "forgotten.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class App:
     answering: Answering
     backfill: Backfill
     learning: Learning
+    restored: Restored
     desk: Desk
     adapters: tuple[ChatAdapter, ...]
     notes: tuple[str, ...]
@@ -127,6 +133,11 @@ async def open_servers(settings: Settings, *, database: str = DATABASE) -> Async
             embedded=not url,
             notes=_notes(started, home),
         )
+
+
+def database_of(servers: Servers) -> Database:
+    """A few connections to the database, for a command that needs nothing else."""
+    return Database(servers.database_url, size=2)
 
 
 @asynccontextmanager
@@ -162,7 +173,7 @@ async def open_app(
         embeddings = {embedding.name: embedding}
         if (await indexer.register()).state == "building":
             notes.append(await _open_previous(models, spec, home, stack, embeddings))
-        index, access, archive = Index(db), Access(db), Archive(db)
+        index, access, archive, quarantine = Index(db), Access(db), Archive(db), Quarantine(db)
         search = Search(index, models, embeddings)
         parts = Parts(
             memory=memory,
@@ -180,9 +191,15 @@ async def open_app(
         freshness, outbox = Freshness(db, access, sources), Outbox(db)
         door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
         inbox = PostgresInbox(db, door=door)
-        assistant = Assistant(access, freshness, index, memory, parts, Digest(db), answer_chain(parts), chat.name)
+        chain = answer_chain(parts)
+        assistant = Assistant(access, freshness, index, memory, parts, Digest(db), quarantine, chain, chat.name)
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(db)
-        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)
+        orders = ForgetLog(home / FORGET_LOG)
+        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, orders, chat.name)
+        await admin.forget_again()
+        restored = Restored(quarantine, memory, admin, Jobs(db))
+        await restored.look()
+        notes += _restored(await quarantine.closed())
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
         answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms)
         desk = Desk(
@@ -213,6 +230,7 @@ async def open_app(
                 on_unreadable=_hiding(learning),
             ),
             learning=learning,
+            restored=restored,
             desk=desk,
             adapters=chats,
             notes=tuple(notes),
@@ -332,6 +350,17 @@ def _notes(started: Addresses, home: Path) -> tuple[str, ...]:
         name for name, url in (("PostgreSQL", started.database_url), ("Redis", started.redis_url)) if url is not None
     ]
     return (f"Using the embedded {' and '.join(names)} in {home}.",) if names else ()
+
+
+def _restored(closed: Sequence[tuple[ChannelRef, str, bool]]) -> tuple[str, ...]:
+    if not closed:
+        return ()
+    ours = sum(joined for _, _, joined in closed)
+    line = (
+        f"Restored from a backup: {len(closed)} channels are closed to answers. {ours} of them open by themselves when "
+        "they have been compared with their platform; `threadlore restore --release` shows the others."
+    )
+    return (line,)
 
 
 def _secret(value: SecretStr | None) -> str | None:

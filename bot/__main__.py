@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, measure, operate, serve
+from bot.commands import admin, backup, measure, operate, serve
 
 app = typer.Typer(
     name="threadlore",
@@ -11,7 +11,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (serve.group, admin.group, operate.group):
+for group in (serve.group, admin.group, operate.group, backup.group):
     app.registered_commands.extend(group.registered_commands)
 app.add_typer(operate.models, name="models")
 app.add_typer(measure.evaluate, name="eval")

@@ -9,7 +9,7 @@ from langchain_core.runnables import Runnable
 from bot.admission import message_key
 from bot.chain import Asked, Parts, generator
 from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request, Task, Timings
-from bot.errors import KnowledgeDown, QuestionEmpty, QuestionTooLong
+from bot.errors import KnowledgeDown, KnowledgeRestored, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text
 from bot.ports import Memory
 from bot.sufficiency import Verdict
@@ -21,12 +21,14 @@ from knowledge.digest import Digest
 from knowledge.errors import KnowledgeUnavailable
 from knowledge.freshness import Freshness
 from knowledge.index import Index
+from knowledge.quarantine import Quarantine
 from knowledge.scope import Audience, Scope
 
 # Nobody asks a question of several pages, and a model would read only its beginning.
 MOST_CHARACTERS = 4_000
 # What only the asker may read must be this much likelier to answer before it is offered.
 CLEARLY_BETTER = 0.15
+PARTLY_RESTORED = " Some channels were restored from a backup and are still being checked: ask again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Assistant:
     memory: Memory
     parts: Parts
     digest: Digest
+    quarantine: Quarantine
     chain: Runnable[Asked, AnswerEvent]
     model_name: str
 
@@ -111,6 +114,8 @@ class Assistant:
         try:
             with question_logged(question.question_id):
                 scope = await self._scope(question)
+                if not scope.channel_pks and await self.quarantine.is_anything_closed():
+                    raise KnowledgeRestored
                 async with aclosing(generator(events_in(scope))) as events:
                     async for event in events:
                         if isinstance(event, Fragment):
@@ -130,7 +135,10 @@ class Assistant:
         fallen = {line.message_pk for line in lines if message_key(line) not in standing}
         if fallen.isdisjoint(citation.line.message_pk for citation in answer.citations):
             nearest = tuple(line for line in answer.nearest if line.message_pk not in fallen)
-            return replace(answer, nearest=nearest, scope_channels=scope.channel_names)
+            text = answer.text
+            if answer.outcome is Outcome.DECLINED and await self.quarantine.is_anything_closed():
+                text += PARTLY_RESTORED
+            return replace(answer, text=text, nearest=nearest, scope_channels=scope.channel_names)
         return Answer(
             text="What I was about to cite has just been changed or removed. Please ask again.",
             outcome=Outcome.DECLINED,

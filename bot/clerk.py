@@ -134,7 +134,7 @@ def status_lines(status: Status) -> list[str]:
     for one in status.channels[:MOST_LINES]:
         latest = f", latest {one.latest.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if one.latest else ""
         parked = f", {one.parked} given up" if one.parked else ""
-        closed = ", closed" if one.hidden else ""
+        closed = ", closed" if one.hidden else ", restored and not yet checked" if one.quarantined else ""
         lines.append(f"#{one.name}: {one.messages} messages{latest}, {one.waiting} waiting{parked}{closed}")
     if len(status.channels) > MOST_LINES:
         lines.append(f"and {len(status.channels) - MOST_LINES} more channels")

@@ -10,12 +10,14 @@ from bot.errors import BotError, StartupError
 from bot.generation.sequence import Report
 from bot.memory import open_redis
 from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
-from knowledge.database import connect
+from knowledge.database import Database, connect
 from knowledge.errors import KnowledgeError
 from knowledge.migrate import check_pgvector, pending_in
+from knowledge.quarantine import Quarantine
 from knowledge.wall import missing_wall
 
 LOW_DISK_BYTES = 2_000_000_000
+UP_TO_DATE = "up to date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ async def examine(settings: Settings, *, models: bool = True) -> list[Check]:
             checks += [await _try("database", _database, servers), await _try("schema", _schema, servers)]
             checks.append(await _try("wall", _wall, servers))
             checks.append(await _try("redis", _redis, servers))
+            if any(check.name == "schema" and check.found == UP_TO_DATE for check in checks):
+                checks.append(await _try("restored", _restored, servers))
         if models:
             checks += await _chat(settings, stack)
             checks.append(await _embedding(settings, stack))
@@ -71,7 +75,21 @@ async def _schema(servers: Servers) -> Check:
         return Check(
             "schema", ok=servers.embedded, found=f"to be migrated: {', '.join(pending)}", mend="threadlore migrate"
         )
-    return Check("schema", ok=True, found="up to date")
+    return Check("schema", ok=True, found=UP_TO_DATE)
+
+
+async def _restored(servers: Servers) -> Check:
+    async with Database(servers.database_url, size=1) as database:
+        quarantine = Quarantine(database)
+        if await quarantine.is_moved():
+            found = "from a backup; nothing is answered before `threadlore run` has looked at it"
+            return Check("restored", ok=False, found=found, mend="threadlore run")
+        closed = await quarantine.closed()
+    if not closed:
+        return Check("restored", ok=True, found="no channel is closed because of a restore")
+    stuck = sum(not joined for _, _, joined in closed)
+    found = f"{len(closed)} channels are closed since a restore, {stuck} of them not on a connected platform"
+    return Check("restored", ok=False, found=found, mend="threadlore run; for the others threadlore restore --release")
 
 
 async def _wall(servers: Servers) -> Check:

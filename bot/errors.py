@@ -8,7 +8,8 @@ BotError                    shown in the conversation
 ├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
 │   └── PromptQuarantined   ask differently
-└── KnowledgeDown           ask later; the operator can mend it
+├── KnowledgeDown           ask later; the operator can mend it
+└── KnowledgeRestored       ask later; it is being looked for what was deleted since the backup
 StartupError                shown by the command line, with an exit code
 ├── UsageProblem            2   the command was called with something that cannot be
 ├── DependencyDown          69  a database, Redis or model that cannot be reached or loaded
@@ -74,6 +75,10 @@ class PromptQuarantined(ModelUnavailable):
 
 class KnowledgeDown(BotError):
     """I cannot reach the message index right now, so I will not guess. Please try again in a minute."""
+
+
+class KnowledgeRestored(BotError):
+    """I was restored from a backup and am checking what was deleted since, so I cannot answer yet. Please ask later."""
 
 
 class StartupError(Exception):

@@ -150,6 +150,14 @@ return dropped
 )
 
 
+# A stretch of all keys; returns where the next one begins.
+FORGET_SOME = """
+local page = redis.call('SCAN', ARGV[1], 'MATCH', 'threadlore:memory:turns:*', 'COUNT', 1000)
+for _, key in ipairs(page[2]) do redis.call('UNLINK', key) end
+return page[1]
+"""
+
+
 def open_redis(url: str) -> Redis:
     """A client that gives up after 0.2 s and never retries: whoever asks has something better to do.
 
@@ -224,6 +232,12 @@ class RedisMemory:
         for start in range(0, len(keys), FORGET_BATCH):
             dropped += int(await self._run(FORGET, None, GONE_SECONDS, *keys[start : start + FORGET_BATCH]))
         return dropped
+
+    async def forget_everything(self) -> None:
+        """Drop every turn of every conversation."""
+        cursor = "0"
+        while (cursor := _text(await self._run(FORGET_SOME, None, cursor))) != "0":
+            pass
 
     async def _run(self, script: str, key: str | None, *args: str | int) -> Any:
         """Run one script. Errors: `MemoryUnavailable` for whatever Redis has against it."""
@@ -307,6 +321,10 @@ def _read(raw: bytes) -> Turn | None:
             return Turn(question, answer, tuple(str(key) for key in messages))
         case _:
             return None
+
+
+def _text(reply: Any) -> str:
+    return reply.decode() if isinstance(reply, bytes) else str(reply)
 
 
 def _storable(text: str) -> str:

@@ -18,7 +18,8 @@ class Memory(Protocol):
     A turn is never recalled for another audience than the one it was answered for. A question
     without a conversation has no past: nothing is recalled or remembered for it.
     Memory is a convenience: when its store is away, `recall` finds nothing and `remember` does
-    nothing. `reset` and `forget_messages` are promises, so they raise `MemoryUnavailable` instead.
+    nothing. `reset`, `forget_messages` and `forget_everything` are promises, so they raise
+    `MemoryUnavailable` instead.
     """
 
     async def recall(self, question: Question) -> tuple[Turn, ...]:
@@ -35,6 +36,9 @@ class Memory(Protocol):
 
     async def forget_messages(self, message_keys: Collection[str]) -> int:
         """Drop every turn, of any conversation, that used any of these messages; returns their number."""
+
+    async def forget_everything(self) -> None:
+        """Drop every turn of every conversation."""
 
 
 class RateLimiter(Protocol):

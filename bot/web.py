@@ -68,6 +68,8 @@ def _reports(admin: Admin, health: Health) -> list[web.RouteDef]:
                 status = await admin.status()
         except (KnowledgeError, TimeoutError) as error:
             return web.json_response({"ready": False, "database": type(error).__name__}, status=503)
+        if status.is_closed:
+            return web.json_response({"ready": False, "quarantined": status.quarantined}, status=503)
         degraded = {one.part: one.trouble for one in health() if one.trouble}
         more = {"degraded": degraded} if degraded else {}
         return web.json_response({"ready": True, "waiting": status.waiting, "events": status.events, **more})
@@ -92,6 +94,7 @@ async def _exposition(admin: Admin, models: Sequence[ModelHealth]) -> bytes:
     up.set(1)
     figures = {
         "threadlore_channels": ("Channels that are kept.", len(status.channels)),
+        "threadlore_channels_quarantined": ("Channels closed since a restore.", status.quarantined),
         "threadlore_messages": ("Messages that are kept.", sum(one.messages for one in status.channels)),
         "threadlore_units_waiting": ("Pieces that wait to be indexed.", status.waiting),
         "threadlore_units_parked": ("Pieces that were given up.", sum(one.parked for one in status.channels)),

@@ -19,6 +19,7 @@ from bot.clerk import Clerk
 from bot.config import EmbeddingSettings, Settings, secret
 from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
+from bot.forget_log import ForgetLog
 from bot.generation.embedder import LlamaEmbedder
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
@@ -37,6 +38,7 @@ from bot.platform_wiring import adapters_of
 from bot.ports import Memory, RateLimiter
 from bot.queue import FairQueue
 from bot.ratelimit import RedisRateLimiter
+from bot.restored import Restored
 from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
 from bot.telemetry import setup_logging
@@ -60,6 +62,7 @@ from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
 from knowledge.ports import EmbeddingModel
 from knowledge.presence import Presence
+from knowledge.quarantine import Quarantine
 from knowledge.retriever import Search
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "Console",
     "Servers",
     "chat_of",
+    "database_of",
     "embedding_of",
     "evaluation_embeddings",
     "home_of",
@@ -79,6 +83,7 @@ __all__ = [
 DATABASE = "threadlore"
 ASKING_SECONDS = 1.5
 """For one statement of a search; the slowest measured takes a tenth of it."""
+FORGET_LOG = "forgotten.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class App:
     answering: Answering
     backfill: Backfill
     learning: Learning
+    restored: Restored
     desk: Desk
     adapters: tuple[ChatAdapter, ...]
     embedder: EmbeddingModel
@@ -145,6 +151,11 @@ async def open_servers(settings: Settings, *, database: str = DATABASE) -> Async
         )
 
 
+def database_of(servers: Servers) -> Database:
+    """A few connections to the database, for a command that needs nothing else."""
+    return Database(servers.database_url, size=2)
+
+
 @asynccontextmanager
 async def open_app(
     settings: Settings,
@@ -182,7 +193,7 @@ async def open_app(
         embeddings = {embedding.name: embedding}
         if (await indexer.register()).state == "building":
             notes.append(await _open_previous(models, spec, home, stack, embeddings))
-        index, access, archive = Index(asking), Access(db), Archive(db)
+        index, access, archive, quarantine = Index(asking), Access(db), Archive(db), Quarantine(db)
         search = Search(index, models, embeddings)
         parts = Parts(
             memory=memory,
@@ -201,9 +212,15 @@ async def open_app(
         freshness = Freshness(asking, reading, sources)
         door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
         inbox = PostgresInbox(db, door=door)
-        assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), answer_chain(parts), chat.name)
+        chain = answer_chain(parts)
+        assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), quarantine, chain, chat.name)
         retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(asking)
-        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, chat.name)
+        orders = ForgetLog(home / FORGET_LOG)
+        admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, orders, chat.name)
+        await admin.forget_again()
+        restored = Restored(quarantine, memory, admin, Jobs(db))
+        await restored.look()
+        notes += _restored(await quarantine.closed())
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
         answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms, limiter)
         desk = Desk(
@@ -234,6 +251,7 @@ async def open_app(
                 on_unreadable=_hiding(learning),
             ),
             learning=learning,
+            restored=restored,
             desk=desk,
             adapters=chats,
             embedder=embedder,
@@ -315,6 +333,17 @@ def _notes(started: Addresses, home: Path) -> tuple[str, ...]:
         name for name, url in (("PostgreSQL", started.database_url), ("Redis", started.redis_url)) if url is not None
     ]
     return (f"Using the embedded {' and '.join(names)} in {home}.",) if names else ()
+
+
+def _restored(closed: Sequence[tuple[ChannelRef, str, bool]]) -> tuple[str, ...]:
+    if not closed:
+        return ()
+    ours = sum(joined for _, _, joined in closed)
+    line = (
+        f"Restored from a backup: {len(closed)} channels are closed to answers. {ours} of them open by themselves when "
+        "they have been compared with their platform; `threadlore restore --release` shows the others."
+    )
+    return (line,)
 
 
 def _embedding_spec(settings: EmbeddingSettings) -> EmbeddingSpec:

@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from knowledge.database import Connection, Database
 from knowledge.messages import Channel, ChannelRef, Members, Person, PersonKind, PersonRef, Visibility
+from knowledge.quarantine import IS_OPEN
 from knowledge.scope import AskerFacts, Audience, ChannelFacts, Scope, scope_for
 
 # A membership event may be lost: what was read longer ago than this proves nothing.
@@ -67,7 +68,7 @@ DROP_MEMBER = "DELETE FROM membership WHERE channel_pk = %(channel)s AND person_
 READ_MEMBERS = "UPDATE channel SET members_at = now() WHERE channel_pk = %(channel)s"
 
 # An account that the platform has not described yet may be a guest's.
-CHANNEL_FACTS = """
+_CHANNEL_FACTS = """
 WITH guest AS (
     SELECT p.person_pk, p.platform, p.workspace FROM person p LEFT JOIN workspace w USING (platform, workspace)
     WHERE p.active AND (p.kind IN ('guest', 'external') OR (w.platform IS NOT NULL AND p.read_at IS NULL)))
@@ -78,7 +79,8 @@ SELECT c.channel_pk, c.platform, c.workspace, c.channel_id, c.name, c.visibility
                    SELECT FROM guest g WHERE (g.platform, g.workspace) = (c.platform, c.workspace))),
        c.readers
 FROM channel c LEFT JOIN workspace w USING (platform, workspace)
-WHERE c.removed_at IS NULL AND c.hidden_at IS NULL AND c.visibility <> 'direct'"""
+WHERE c.removed_at IS NULL AND c.hidden_at IS NULL AND c.visibility <> 'direct' AND """
+CHANNEL_FACTS = _CHANNEL_FACTS + IS_OPEN
 
 ASKER_FACTS = """
 SELECT p.kind, p.active, ARRAY(SELECT m.channel_pk FROM membership m WHERE m.person_pk = p.person_pk),
@@ -174,6 +176,11 @@ class Access:
             for pk, platform, workspace, cid, name, visibility, *rest in rows
         )
         return scope_for(audience, channels, facts, asker_given=asker is not None)
+
+    async def know(self, channel: ChannelRef) -> None:
+        """Sees to it that there is such a channel; an unknown one is private."""
+        async with self._database.transaction() as connection:
+            await channel_pks(connection, [channel])
 
     async def find_channels(self, name: str) -> list[tuple[ChannelRef, str]]:
         """Channels of that id or name, `#` or not, over all workspaces."""

@@ -24,7 +24,8 @@ IDLE_SECONDS = 1.0
 PAGES_PER_TURN = 8
 UNREADABLE = "The platform does not show this channel to the bot."
 
-# Threads whose replies are stored as the page counts them need not be read, nor those that were when it counted so too.
+# Threads whose replies are stored as the page counts them need not be read, nor those that were when it counted so too;
+# but in a restored channel a reply may have been edited since, which no count tells.
 CHANGED_THREADS = """
 SELECT t.thread_id, t.replies, t.latest_id
 FROM unnest(%(threads)s::text[], %(replies)s::bigint[], %(latest)s::text[]) WITH ORDINALITY
@@ -32,7 +33,8 @@ FROM unnest(%(threads)s::text[], %(replies)s::bigint[], %(latest)s::text[]) WITH
 LATERAL (SELECT count(*), coalesce((array_agg(message_id ORDER BY posted_at DESC NULLS LAST, message_id DESC))[1], '')
          FROM message m WHERE m.channel_pk = %(channel)s AND m.thread_id = t.thread_id
              AND m.message_id <> t.thread_id AND NOT m.deleted) AS s (replies, latest_id)
-WHERE %(full)s OR ((s.replies, s.latest_id) <> (t.replies, t.latest_id) AND NOT EXISTS (
+WHERE %(full)s OR EXISTS (SELECT FROM channel c WHERE c.channel_pk = %(channel)s AND c.quarantined_at IS NOT NULL)
+  OR ((s.replies, s.latest_id) <> (t.replies, t.latest_id) AND NOT EXISTS (
     SELECT FROM thread_read r WHERE (r.channel_pk, r.thread_id) = (%(channel)s, t.thread_id)
         AND (r.replies, r.latest_id) = (t.replies, t.latest_id)))
 ORDER BY t.place"""
@@ -135,7 +137,7 @@ class Backfill:
                         break
                     if reading.place.is_end:
                         note = await self._missing.settle(reading)
-                        await self._readings.end(reading, "done", note or reading.note)
+                        await self._readings.end(reading, "done", note or reading.note, believed=not note)
                         return
                     await self._read_page(reading)
             except ChannelUnreadable as error:

@@ -170,6 +170,12 @@ class Database:
             return (await connection.execute(statement, parameters)).rowcount
 
 
+def environment_of(url: str) -> dict[str, str]:
+    """An address as the variables that PostgreSQL's own programs read: a password does not show in their arguments."""
+    options = psycopg.pq.Conninfo.parse(url.encode())
+    return {one.envvar.decode(): one.val.decode() for one in options if one.envvar and one.val}
+
+
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[Connection]:
     """One connection outside any pool, committing each statement: for migrations and `doctor`."""

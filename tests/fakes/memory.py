@@ -62,6 +62,10 @@ class FakeMemory:
             self._turns[where] = (expires, kept)
         return dropped
 
+    async def forget_everything(self) -> None:
+        self._check()
+        self._turns.clear()
+
     def _kept(self, question: Question) -> tuple[Turn, ...]:
         expires, turns = self._turns.get((question.audience, question.conversation), (0.0, ()))
         return turns if expires > self._clock() else ()

@@ -2,10 +2,14 @@
 
 import asyncio
 import hashlib
+import sys
+import time
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
+from knowledge import migrate as module
 from knowledge.database import connect, drop_database, ensure_database
 from knowledge.errors import KnowledgeUnavailable, SchemaMismatch
 from knowledge.migrate import migrate, pending_in, prepare, shipped
@@ -21,6 +25,10 @@ UNION ALL SELECT 'index', tablename, indexname, indexdef, '', '' FROM pg_indexes
 WHERE schemaname = 'public' AND tablename <> 'schema_version'
 UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '' FROM pg_constraint
 WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'schema_version' ORDER BY 1, 2, 3"""
+
+REPOSITORY = Path(__file__).parents[2]
+MIGRATING = "import asyncio, sys; from knowledge.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 @pytest.fixture
@@ -82,3 +90,74 @@ async def test_a_newer_or_edited_schema_is_refused(empty):
 async def test_an_unreachable_server_is_one_sentence():
     with pytest.raises(KnowledgeUnavailable, match="THREADLORE_DATABASE__URL"):
         await migrate("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_a_migration_lets_others_through_while_it_waits_for_a_table(empty, monkeypatch):
+    assert await longest_wait(empty, monkeypatch, None) < 2.0
+
+
+async def test_a_migration_that_waits_for_its_table_makes_everybody_wait(empty, monkeypatch):
+    assert await longest_wait(empty, monkeypatch, "SELECT 1") > 2.5
+
+
+async def migrate_older(url, monkeypatch):
+    """To the schema before the latest."""
+    monkeypatch.setattr(module, "shipped", lambda: shipped()[:-1])
+    await migrate(url)
+    monkeypatch.setattr(module, "shipped", shipped)
+
+
+async def longest_wait(url, monkeypatch, timeout):
+    """How long a reader is kept out of a table while a migration wants it and somebody holds it for three seconds."""
+    last = shipped()[-1]
+    await migrate_older(url, monkeypatch)
+    if timeout is not None:
+        monkeypatch.setattr(module, "LOCK_TIMEOUT", timeout)
+    waits = []
+
+    async def read():
+        async with connect(url) as connection:
+            while await pending_in(url):
+                began = time.monotonic()
+                await connection.execute("SELECT count(*) FROM channel")
+                waits.append(time.monotonic() - began)
+                await asyncio.sleep(0.05)
+
+    async with connect(url) as holder, asyncio.TaskGroup() as group:
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT count(*) FROM channel")
+        work = group.create_task(migrate(url))
+        group.create_task(read())
+        await asyncio.sleep(3.0)
+        await holder.execute("COMMIT")
+        assert await work == [last.name]
+    return max(waits)
+
+
+async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishes(empty, monkeypatch):
+    await migrate_older(empty, monkeypatch)
+    async with connect(empty) as holder:
+        await holder.execute(
+            "INSERT INTO channel (platform, workspace, channel_id, name, visibility) "
+            "VALUES ('test', 't', 'c', 'c', 'public')"
+        )
+        await holder.execute(
+            "INSERT INTO message (channel_pk, message_id, edited_ts, event_ts, body) "
+            "SELECT channel_pk, n::text, 0, 0, 'apple ' || n FROM channel, generate_series(1, 5000) n"
+        )
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT count(*) FROM channel")  # the migration cannot come to its end
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", MIGRATING, empty, cwd=REPOSITORY, env={"PYTHONPATH": str(REPOSITORY)}
+        )
+        async with connect(empty) as watcher, asyncio.timeout(60):
+            while not await (await watcher.execute(WAITING)).fetchall():
+                await asyncio.sleep(0.02)
+        child.kill()
+        await child.wait()
+        await holder.execute("COMMIT")
+    assert await pending_in(empty) == [shipped()[-1].name]
+    assert await migrate(empty) == [shipped()[-1].name]
+    async with connect(empty) as connection:
+        assert await (await connection.execute("SELECT count(*) FROM message")).fetchall() == [(5000,)]
+        assert await (await connection.execute("SELECT count(*) FROM residence")).fetchall() == [(1,)]

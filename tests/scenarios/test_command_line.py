@@ -15,11 +15,11 @@ REPOSITORY = Path(__file__).parents[2]
 def threadlore(database_url, servers, tmp_path):
     """Runs the command against the test servers, or with other settings."""
 
-    def run(*arguments, **settings):
+    def run(*arguments, first_path="", **settings):
         given = {"DATABASE__URL": database_url, "REDIS__URL": servers[1], "HOME": str(tmp_path)} | settings
         environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLORE_")}
         environment |= {f"THREADLORE_{name}": value for name, value in given.items() if value is not None}
-        environment["PYTHONPATH"] = str(REPOSITORY)
+        environment["PYTHONPATH"] = f"{first_path}{os.pathsep}{REPOSITORY}" if first_path else str(REPOSITORY)
         return subprocess.run(
             [sys.executable, "-m", "bot", *arguments],
             env=environment,
@@ -30,6 +30,7 @@ def threadlore(database_url, servers, tmp_path):
             check=False,
         )
 
+    run.database_url = database_url
     return run
 
 

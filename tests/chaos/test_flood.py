@@ -23,7 +23,6 @@ from bot.queue import FairQueue
 from bot.ratelimit import RedisRateLimiter
 from tests.chaos.quiet import QuietPlatform, asked
 from tests.fakes.ratelimit import FakeLimiter
-from tests.load.conftest import report, size  # noqa: F401 - fixtures
 
 FLOODER = "sloe"
 # What the machine may add to an answer under way, in full size. A small run counts turns, and no time.
@@ -181,7 +180,7 @@ def logs():
 
 
 @pytest.fixture
-def scene(size):  # noqa: F811
+def scene(size):
     return size(Scene(200, 5, 2, 1.0, 0.05), Scene(1000, 20, 3, 60.0, 0.4))
 
 
@@ -199,7 +198,7 @@ async def test_one_who_floods_delays_nobody_by_more_than_the_answer_under_way(
     scene,
     limiter,
     request,
-    report,  # noqa: F811
+    report,
 ):
     alone = await played(database, scene, flood=False)
     await database.execute("DELETE FROM answer")

@@ -12,7 +12,6 @@ from bot.lifecycle import stop_all
 from bot.wiring import open_app
 from tests.chaos.quiet import QuietPlatform, asked
 from tests.fakes.models import WordEmbedding, first_source, scripted
-from tests.load.conftest import report, size  # noqa: F401 - fixtures
 from tests.talk import described, said
 
 PAGE_BYTES = 4096
@@ -102,7 +101,7 @@ def settings(database_url, servers):
 
 
 @pytest.mark.timeout(7200)
-async def test_the_process_does_not_grow_with_the_questions_it_answers(settings, size, report):  # noqa: F811
+async def test_the_process_does_not_grow_with_the_questions_it_answers(settings, size, report):
     warm, questions = size(50, 1000), size(150, 10_000)
     before, after, seconds = await Sized(settings).measure(warm, questions)
     report(

@@ -15,7 +15,6 @@ from bot.lifecycle import stop_all
 from bot.wiring import open_app
 from tests.chaos.quiet import QuietPlatform, asked
 from tests.fakes.models import WordEmbedding, first_source, scripted
-from tests.load.conftest import report, size  # noqa: F401 - fixtures
 from tests.proxy import redis_proxy
 from tests.servers import start_redis, stop
 from tests.talk import described, said
@@ -113,7 +112,7 @@ async def mend(proxy, direct):
 
 
 @pytest.fixture
-def pause(size, monkeypatch):  # noqa: F811
+def pause(size, monkeypatch):
     """How long nobody tries Redis again after a failure; a small run has no time to wait as long as the product."""
     pause = size(1.0, ratelimit.PAUSE_SECONDS)
     for name in ("RedisMemory", "RedisRateLimiter"):
@@ -122,7 +121,7 @@ def pause(size, monkeypatch):  # noqa: F811
 
 
 @pytest.mark.timeout(1200)
-async def test_without_redis_all_is_answered_and_hardly_later(opened, door, pause, size, report, logs, request):  # noqa: F811
+async def test_without_redis_all_is_answered_and_hardly_later(opened, door, pause, size, report, logs, request):
     seconds, per_second = size(5, 60), size(3, 5)
     async with opened() as (app, platform):
         await ask_for(app, platform, 2, per_second, "warm")

@@ -26,7 +26,6 @@ from knowledge.retriever import Search
 from knowledge.scope import Audience
 from knowledge.wall import reader_of
 from tests.fakes.models import WordEmbedding
-from tests.load.conftest import report, size  # noqa: F401 - fixtures
 from tests.talk import channel, described, said
 
 READER = "threadlore_reader"
@@ -202,7 +201,7 @@ async def grove(database_url):
 
 
 @pytest.mark.timeout(900)
-async def test_scopes_do_not_mix_on_shared_connections(database_url, size, report):  # noqa: F811
+async def test_scopes_do_not_mix_on_shared_connections(database_url, size, report):
     queries = size(1_500, 10_000)
     async with grove(database_url) as (database, pks):
         leaks, cut = await storm(database, queries, random.Random(5), pks)

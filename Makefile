@@ -39,7 +39,8 @@ eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --
 	$(THREADLORE) eval retrieval $(DATA)
 
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
-	$(BIN)/python -m pytest tests/chaos tests/load tests/properties/test_prompt_fits.py --full --timeout 7200
+	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \
+	  tests/properties/test_prompt_fits.py --full --timeout 7200
 
 audit: ## ask for known weaknesses of the pinned packages; needs uv or pip-audit, and its advisory service
 	@sh tools/audit.sh

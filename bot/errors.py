@@ -5,6 +5,7 @@ BotError                    shown in the conversation
 ├── QuestionTooLong         ask differently
 ├── QueueFull               ask later
 ├── RateLimited             ask later; says when
+├── ReadersUnsettled        ask later; who may read what has just been changed
 ├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
 │   └── PromptQuarantined   ask differently
@@ -46,6 +47,10 @@ class QuestionTooLong(BotError):
 
 class QueueFull(BotError):
     """I have too many questions waiting right now, so I cannot take this one. Please ask again in a few minutes."""
+
+
+class ReadersUnsettled(BotError):
+    """It has just been changed who may read what here, and I am still taking that in. Please ask again in a minute."""
 
 
 class RateLimited(BotError):

@@ -101,6 +101,11 @@ class Platform(Protocol):
 
     name: str
 
+    @property
+    def reader_kinds(self) -> Collection[str]:
+        """The kinds of its deliveries that tell who may read what: no question overtakes those that came first."""
+        ...
+
     async def reply_to(self, request: Request, places: Sequence[str], *, resumed: bool) -> Reply:
         """The reply to a request. `resumed`: an earlier try may have posted something; it is found and taken over."""
         ...

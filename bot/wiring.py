@@ -38,6 +38,7 @@ from bot.platform_wiring import adapters_of
 from bot.ports import Memory, RateLimiter
 from bot.queue import FairQueue
 from bot.ratelimit import RedisRateLimiter
+from bot.readers_first import ReadersFirst
 from bot.restored import Restored
 from bot.retraction import Retraction
 from bot.sufficiency import sufficiency_for
@@ -209,7 +210,8 @@ async def open_app(
         platforms = {one.name: one.platform for one in chats}
         sources = {one.name: one for one in chats}
         reading, outbox = Access(asking), Outbox(asking)
-        freshness = Freshness(asking, reading, sources)
+        readers_first = ReadersFirst(asking, {name: one.reader_kinds for name, one in platforms.items()})
+        freshness = Freshness(asking, reading, sources, first=readers_first.wait)
         door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
         inbox = PostgresInbox(db, door=door)
         chain = answer_chain(parts)

@@ -1,7 +1,7 @@
 """Before a question: what is known of its readers is read again where it is not fresh. Events are hints, not proof."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -47,7 +47,16 @@ SELECT NOT EXISTS (
 class Freshness:
     """Asks the connected platforms who is who and who is where, as seldom as the promise allows."""
 
-    def __init__(self, database: Database, access: Access, sources: Mapping[str, MembershipSource]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        access: Access,
+        sources: Mapping[str, MembershipSource],
+        *,
+        first: Callable[[str, str], Awaitable[None]] | None = None,
+    ) -> None:
+        """`first` waits until what a platform told of a workspace's readers is taken in."""
+        self._first = first
         self._database = database
         self._access = access
         self._presence = Presence(database)
@@ -57,8 +66,10 @@ class Freshness:
         """Reads again what the scope of this question rests on. What cannot be read stays stale, and so closed."""
         wanted = audience.channel or asker
         source = self._sources.get(wanted.platform) if wanted is not None else None
-        if source is None:
+        if wanted is None or source is None:
             return
+        if self._first is not None:
+            await self._first(wanted.platform, wanted.workspace)
         reads = [self._read_members(source, channel) for channel in await self._stale(audience, asker)]
         if asker is not None and await self._is_stale(asker):
             reads.insert(0, self._read_person(source, asker))

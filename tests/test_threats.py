@@ -1,4 +1,4 @@
-"""SECURITY.md names every threat, and for each a test that exists or that it is not protected."""
+"""SECURITY.md names every threat, docs/reliability.md every promise, and for each a test that exists, or none."""
 
 import re
 from pathlib import Path
@@ -34,3 +34,20 @@ def test_every_test_that_is_named_exists(threat):
 def test_a_test_that_is_not_there_would_be_found():
     assert not is_shown("`tests/test_threats.py: test_of_nothing`")
     assert not is_shown("somehow")
+
+
+PROMISES = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+
+
+def test_every_promise_is_named():
+    numbers = [
+        *(f"R{one}" for one in range(1, 22)),
+        *(f"S{one}" for one in range(1, 15)),
+        *(f"O{one}" for one in range(1, 8)),
+    ]
+    assert re.findall(r"^\| ([RSO]\d+) \|", PROMISES, re.MULTILINE) == numbers
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]*test_\w+\.py)`", PROMISES))))
+def test_every_proof_of_a_promise_exists(name):
+    assert (REPOSITORY / "tests" / name).is_file()

@@ -9,6 +9,7 @@ from adapters.discord.guild import Guild
 from adapters.discord.places import PLATFORM
 from adapters.discord.posting import ChannelPlace, Posting, lost
 from adapters.discord.replies import EditedReply
+from adapters.discord.seen import READER_KINDS
 from adapters.discord.telling import held_place
 from bot.conversation import Question, Request
 from bot.ports import Reply
@@ -21,6 +22,7 @@ class DiscordPlatform:
     """
 
     name = PLATFORM
+    reader_kinds = READER_KINDS
 
     def __init__(self, reached: Callable[[str], Awaitable[Guild]]) -> None:
         self._reached = reached

@@ -48,6 +48,12 @@ class Kind(StrEnum):
     GUILD_REMOVE = "guild_remove"
 
 
+READER_KINDS = frozenset(
+    {Kind.CHANNEL, Kind.CHANNEL_DELETE, Kind.THREAD_DELETE, Kind.MEMBER, Kind.ROLES, Kind.GUILD_REMOVE}
+)
+"""What may change who reads what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """Somebody said something in a channel or a thread."""

@@ -1,6 +1,6 @@
 """Slack as the answering side sees it: where a reply goes, and what its question is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from adapters.slack import render
@@ -20,6 +20,8 @@ class SlackPlatform:
     """All connected workspaces as one platform. Errors: `ReplyLost` for a workspace that is no longer connected."""
 
     name = PLATFORM
+    # None: where it matters, Slack itself is asked who is where, see `knowledge/freshness.py`.
+    reader_kinds: Collection[str] = ()
 
     def __init__(self, workspaces: Mapping[str, Workspace]) -> None:
         self._workspaces = workspaces

@@ -23,6 +23,7 @@ class QuietPlatform:
 
     name = "test"
     routes = ()
+    reader_kinds = ()
 
     def __init__(self):
         self.outcomes = Counter()

@@ -30,7 +30,13 @@ class Town:
         platform = getattr(self.house, self.house.platform)
         bot = await self._nursery.start(
             self._folder,
-            environment=environment(platform, database_url or self.database.url, self._redis_url, **more),
+            environment=environment(
+                platform,
+                database_url or self.database.url,
+                self._redis_url,
+                THREADLORE_HOME=str(self._folder),
+                **more,
+            ),
             counter=str(self._folder / "generations"),
             delay=delay,
             mutants=mutants,

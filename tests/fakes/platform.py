@@ -32,6 +32,7 @@ class FakePlatform:
     """
 
     name: str = "slack"
+    reader_kinds: tuple[str, ...] = ()
     lose_replies: int = 0
     is_down: bool = False
     gone: set[str] = field(default_factory=set)

@@ -1,7 +1,12 @@
 """Who may read what follows from roles and overwrites, and counts as soon as they change."""
 
+import asyncio
+from unittest.mock import AsyncMock
+
 import pytest
 
+from adapters.discord import handling
+from bot import readers_first
 from tests.fakes.discord.permissions import ADMINISTRATOR, READ_MESSAGE_HISTORY, VIEW_CHANNEL
 from tests.scenarios.slack.scene import eventually, every_source
 
@@ -157,3 +162,51 @@ async def is_closed(house, channel):
         channel=channel,
         person=house.quince,
     )
+
+
+# ---- a question right behind a change -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_to_learn(monkeypatch):
+    """What was told of channels and roles takes a while to be taken in, as in a large guild."""
+    for name in ("on_channel", "look_round"):
+        monkeypatch.setattr(handling, name, slowly(getattr(handling, name)))
+
+
+def slowly(handler):
+    async def handle(*told):
+        await asyncio.sleep(1.0)
+        await handler(*told)
+
+    return handle
+
+
+async def heard_behind_a_change(house, board):
+    """Whether a channel still hears of another one, asked right after its own readers became others."""
+    found = role_named(house, "board")
+    twin = closed_for(house, "board-notes", found, "Notes on pears")
+    async with house.bot(every_source):
+        house.discord.set_overwrites(twin, {house.guild: CLOSED, house.us: OPEN, house.sorrel: OPEN, found: OPEN})
+        house.mention(ASKED, where=twin)
+        await house.settled()
+        return "May" in house.seen(where=twin, viewer=house.quince)[-1].text
+
+
+async def test_a_question_does_not_overtake_the_change_before_it(house, board, slow_to_learn):
+    assert not await heard_behind_a_change(house, board)
+
+
+async def test_a_bot_that_lets_questions_overtake_would_be_caught(house, board, slow_to_learn, monkeypatch):
+    monkeypatch.setattr(readers_first.ReadersFirst, "wait", AsyncMock())
+    assert await heard_behind_a_change(house, board)
+
+
+async def test_a_change_that_cannot_be_taken_in_is_told_in_a_sentence(house, board, slow_to_learn, monkeypatch):
+    monkeypatch.setattr(readers_first, "WAIT_SECONDS", 0.2)
+    async with house.bot(every_source):
+        house.discord.set_overwrites(board, {house.guild: CLOSED, house.us: OPEN, house.quince: OPEN})
+        asked = house.mention(ASKED)
+        answer = await house.answer(asked)
+    assert "who may read what" in answer.text
+    assert house.prompts == []

@@ -71,7 +71,10 @@ async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, 
         openings = Counter(f"{one.op} {one.outcome}" for one in fake.gateway.openings)
         report("discord_reconnects", each=each, done=dict(talk.done), openings=dict(openings))
         assert (missing, left) == ([], [])
-        assert openings == {"identify ready": 1 + each, "resume resumed": each * 4}
+        assert openings.keys() == {"identify ready", "resume resumed"}
+        assert openings["identify ready"] == 1 + each
+        # On a machine that stands still for a moment a heartbeat comes late, and discord.py resumes once more by itself.
+        assert openings["resume resumed"] >= each * 4
         assert fake.gateway.handshake.start_limit()["remaining"] > 0
 
 

@@ -73,7 +73,7 @@ async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, 
         assert (missing, left) == ([], [])
         assert openings.keys() == {"identify ready", "resume resumed"}
         assert openings["identify ready"] == 1 + each
-        # On a machine that stands still for a moment a heartbeat comes late, and discord.py resumes once more by itself.
+        # Where the machine stands still for a moment a heartbeat is late, and discord.py resumes once more by itself.
         assert openings["resume resumed"] >= each * 4
         assert fake.gateway.handshake.start_limit()["remaining"] > 0
 

@@ -12,8 +12,14 @@ from tests.chaos.town import town_of
 from tests.scenarios.discord.conftest import bot as discord_bot  # noqa: F401 - a fixture
 from tests.scenarios.discord.conftest import discord_settings, server  # noqa: F401 - fixtures
 from tests.scenarios.shared.conftest import house  # noqa: F401 - a fixture
+from tests.scenarios.slack.conftest import (  # noqa: F401 - fixtures
+    bot,
+    empty_memory,
+    proxy,
+    slack,
+    slack_settings,
+)
 from tests.scenarios.slack.conftest import bot as slack_bot  # noqa: F401 - a fixture
-from tests.scenarios.slack.conftest import empty_memory, proxy, slack, slack_settings  # noqa: F401 - fixtures
 
 STUB = Path(__file__).with_name("stub_child.py")
 

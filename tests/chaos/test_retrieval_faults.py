@@ -8,6 +8,7 @@ from bot.errors import AnswerFailed, KnowledgeDown
 from knowledge.errors import KnowledgeUnavailable
 from knowledge.index import Index
 from knowledge.retriever import Search
+from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.talk import WHY_KAFKA, Tidepool
 
 INVENTED = "The moon is made of excellent cheese"
@@ -29,7 +30,7 @@ async def told(tidepool, number):
 async def test_a_fault_in_retrieval_is_told_as_a_fault(slack, slack_bot, monkeypatch, size, report):
     faults = size(20, 100)
     tidepool, said = Tidepool(slack, slack_bot), []
-    async with tidepool.bot(invented):
+    async with tidepool.bot(invented, limits=UNLIMITED):
         nothing = await told(tidepool, "unicorn? lease of the aquarium, insurer in Iceland")
         pairs = itertools.islice(itertools.cycle(itertools.product(PLACES, ERRORS)), faults)
         for number, (place, error) in enumerate(pairs):

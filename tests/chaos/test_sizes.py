@@ -104,7 +104,7 @@ async def test_a_paste_of_any_length_is_learnt_and_cited_in_pieces(opened):
     await app.indexer.drain()
     found, _ = await answer(app, "why did we drop Kafka?")
     assert found.outcome.value.startswith("answered")
-    assert tokenizer.calls == 1
+    assert 0 < tokenizer.calls < 5
     assert max(map(len, model.prompts)) <= MOST_AT_ONCE
 
 
@@ -116,7 +116,7 @@ async def test_a_long_past_is_cut_before_it_comes_into_a_prompt(opened):
     for number in range(20):
         await memory.remember(one, Turn(f"why {number}? " * 400, "because " * 500))
     await answer(app, "why did we drop Kafka?")
-    assert tokenizer.calls == 1
+    assert 0 < tokenizer.calls < 5
     assert max(map(len, model.prompts)) <= 5_000
 
 

@@ -4,10 +4,10 @@ from contextlib import asynccontextmanager
 
 import discord
 import pytest
+from redis.asyncio import Redis
 
 from adapters.discord import client
 from bot.config import Settings
-from bot.memory import open_redis
 from tests.fakes.discord.fake import FakeDiscord
 from tests.fakes.models import first_source
 from tests.scenarios.shared.on_discord import DiscordHouse
@@ -29,7 +29,7 @@ async def server(monkeypatch):
 @pytest.fixture(autouse=True)
 async def empty_memory(servers):
     """Keys of messages begin anew with each database: what a test before remembered of them is not this one's."""
-    async with open_redis(servers[1]) as client:
+    async with Redis.from_url(servers[1]) as client:
         await client.flushall()
 
 

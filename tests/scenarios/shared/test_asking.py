@@ -108,9 +108,9 @@ async def test_an_edited_question_is_not_answered_again_but_a_mention_that_an_ed
         house.edit(asked, f"<@{house.us}> why did we drop Kafka at all?")
         await house.answer(asked)
         assert len(house.prompts) == 1
-        forgot = house.say("why did we drop Kafka, please?")
+        forgot = house.say("did we drop Kafka because it caused three outages this winter?")
         assert await house.answers(forgot) == []
-        house.edit(forgot, house.naming("why did we drop Kafka, please?"))
+        house.edit(forgot, house.naming("did we drop Kafka because it caused three outages this winter?"))
         await house.answer(forgot)
         house.edit(forgot, house.naming("why did we drop Kafka then?"))
         await house.answer(forgot)

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from redis.asyncio import Redis
 
 from bot.commands.serve import services
 from bot.config import Settings
 from bot.lifecycle import stop_all
-from bot.memory import open_redis
 from bot.web import web_server
 from bot.wiring import open_app
 from tests.fakes.models import WordEmbedding, first_source, scripted
@@ -26,7 +26,7 @@ async def slack():
 @pytest.fixture(autouse=True)
 async def empty_memory(servers):
     """Keys of messages begin anew with each database: what a test before remembered of them is not this one's."""
-    async with open_redis(servers[1]) as client:
+    async with Redis.from_url(servers[1]) as client:
         await client.flushall()
 
 

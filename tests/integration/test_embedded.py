@@ -199,7 +199,8 @@ async def test_ctrl_c_in_one_command_leaves_the_servers_to_the_other(home: Path)
     other = Command(home)
     addresses = other.addresses()
     os.killpg(starter.process.pid, signal.SIGINT)  # what a terminal does: the whole group gets it
-    starter.process.communicate(timeout=60)
+    starter.process.wait(timeout=60)  # its input stays open: the end of that would tell it to leave
+    starter.process.communicate()
     assert starter.process.returncode == -signal.SIGINT
     assert select_one(addresses)
     assert ping(addresses)

@@ -3,6 +3,7 @@
 The gateway sends nothing twice: what cannot be kept is made up for by reading the guild again.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from aiohttp import ClientError
 from adapters.discord.guild import Guild
 from adapters.discord.messages import place_of
 from adapters.discord.places import PLATFORM
+from adapters.discord.seen import READER_KINDS
 from bot.conversation import Delivery
 from bot.desk import Desk
 from knowledge.errors import KnowledgeUnavailable
@@ -30,6 +32,8 @@ class Intake:
         self.desk = desk
         self.guild_of = guild_of
         self._client: discord.Client | None = None
+        self._telling: set[asyncio.Future[None]] = set()
+        """What tells who may read what, and is not committed yet."""
 
     @property
     def client(self) -> discord.Client:
@@ -43,12 +47,29 @@ class Intake:
         self._client = client
 
     async def keep(self, kind: str, guild_id: int | None, payload: Mapping[str, object], delivery_id: str = "") -> bool:
-        """Commits what came. What could not be kept is made up for later. Returns whether it was kept."""
+        """Commits what came. What could not be kept is made up for later. Returns whether it was kept.
+
+        Events are kept side by side, but none before a change of who may read what that came earlier.
+        """
         workspace = str(guild_id) if guild_id is not None else DIRECT
         delivery = Delivery(PLATFORM, workspace, delivery_id or f"u:{uuid4()}", str(kind), payload)
+        if kind not in READER_KINDS:
+            if self._telling:
+                await asyncio.wait(list(self._telling))
+            return await self._commit(delivery, guild_id)
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._telling.add(told)
+        try:
+            return await self._commit(delivery, guild_id)
+        finally:
+            self._telling.discard(told)
+            told.set_result(None)
+
+    async def _commit(self, delivery: Delivery, guild_id: int | None) -> bool:
         try:
             await self.desk.inbox.accept(delivery)
         except KnowledgeUnavailable as error:
+            workspace = delivery.workspace
             log.warning("event_not_kept", adapter=PLATFORM, workspace=workspace, error=type(error).__name__)
             if guild_id is not None:
                 self.guild_of(guild_id).gap.set()

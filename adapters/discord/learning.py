@@ -124,6 +124,10 @@ async def on_channel(guild: Guild, channel_id: str) -> None:
         return
     if is_readable_kind(channel) or is_private_thread(channel):
         await enter(guild, channel)
+        # Who may not see a channel sees none of its threads either, members of them or not.
+        for thread in getattr(channel, "threads", ()):
+            if is_private_thread(thread) and may_read(thread, guild.guild.me):
+                await enter(guild, thread)
 
 
 def _channels(guild: discord.Guild) -> Sequence[Readable]:

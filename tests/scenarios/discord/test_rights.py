@@ -164,6 +164,18 @@ async def is_closed(house, channel):
     )
 
 
+async def test_who_may_no_longer_see_a_channel_hears_of_its_private_threads_no_more(house):
+    cellar = house.discord.add_channel(house.guild, "cellar", overwrites={house.us: OPEN})
+    thread = house.discord.start_thread(cellar, house.tamarind, "vault", private=True, text=MERGER)
+    for person in (house.us, house.quince):
+        house.discord.add_thread_member(thread, person)
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+        house.discord.set_overwrites(cellar, {house.us: OPEN, house.quince: CLOSED})
+        await house.settled()
+        assert not await knows(house, house.quince)
+
+
 # ---- a question right behind a change -------------------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ class World:
         self._rules = [self._rule() for _ in range(channels // 2)]
         for number in range(channels):
             self._plant(number)
-        self.history = [(0.0, self.snapshot())]
+        self.history, self.moves = [(0.0, self.snapshot())], []
 
     @property
     def members(self):
@@ -53,12 +53,17 @@ class World:
             for canary in set(CANARY.findall(json.dumps(dict(sent.payload)))):
                 source = self.canaries[canary]
                 if outsiders := sent.audience - readers[source]:
-                    found.append((sent.method, sent.channel, source, len(outsiders)))
+                    found.append((sent.at, sent.method, sent.channel, source, outsiders, self.moves_before(sent.at)))
         return found
+
+    def moves_before(self, at):
+        """What changed last before that moment, with how long before."""
+        return [(round(at - since, 3), what) for since, what in self.moves if since <= at][-4:]
 
     def move(self):
         """Something changes of who may read what."""
-        match self.dice.randrange(7):
+        kind = self.dice.randrange(7)
+        match kind:
             case 0 | 1:
                 person = self.dice.choice(self.members)
                 self.discord.set_member_roles(self.guild, person, self.dice.sample(self.roles, self.dice.randrange(3)))
@@ -75,6 +80,7 @@ class World:
             case _:
                 self._come_or_go(self.dice.choice(self.people))
         self.moved()
+        self.moves.append((self.discord.clock.now(), kind))
 
     def _come_or_go(self, person):
         if person not in self.members:
@@ -171,7 +177,7 @@ async def test_no_canary_reaches_anybody_outside_its_readers(database_url, serve
             to_many=sum(len(one.audience) > 1 for one in shown), moves=len(world.history) - 1, leaks=len(leaks),
         )  # fmt: skip
         assert len(shown) > asked / 4
-        assert leaks == []
+        assert leaks == [], "\n".join(map(str, leaks))
 
 
 def ask_one(discord, world, dice):

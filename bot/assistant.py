@@ -97,10 +97,11 @@ class Assistant:
             return False
         test = self.parts.test
         query = question_text(question.text)
-        hidden = await self.parts.search.passages(query, replace(own, channel_pks=tuple(beyond)), limit=3)
+        only_theirs = replace(own, channel_pks=tuple(beyond))
+        hidden = await self.parts.search.passages(query, only_theirs, limit=3, asked_in=question.asked_in)
         if test.decide(hidden) is Verdict.DECLINE:
             return False
-        seen = await self.parts.search.passages(query, shared, limit=3)
+        seen = await self.parts.search.passages(query, shared, limit=3, asked_in=question.asked_in)
         return test.probability(hidden) >= test.probability(seen) + CLEARLY_BETTER
 
     async def reset(self, question: Question) -> int:

@@ -82,9 +82,12 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
 
     async def retrieve(asked: Asked) -> list[Passage]:
         with asked["watch"].step("retrieval"):
-            retriever = ScopedRetriever(search=parts.search, scope=asked["scope"], limit=parts.limits.passages)
+            asked_in = asked["question"].asked_in
+            retriever = ScopedRetriever(
+                search=parts.search, scope=asked["scope"], limit=parts.limits.passages, asked_in=asked_in
+            )
             found = [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
-            others = without(found, asked["question"].asked_in)
+            others = without(found, asked_in)
             said = await parts.index.stored(asked["scope"].channel_pks, asked["question"].thread)
             found = with_thread(others, said, asked["query"])
             return await admitted_passages(

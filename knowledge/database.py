@@ -38,6 +38,7 @@ AWAY = (
 # Both end with the transaction: a connection goes back to the pool as it came.
 WITHIN_AS = "SELECT set_config('role', %(reader)s, true), set_config('threadlore.scope', %(scope)s, true)"
 WITHIN = "SELECT set_config('threadlore.scope', %(scope)s, true)"
+AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = %s"
 
 
@@ -76,6 +77,7 @@ class Database:
         self.patience_seconds: float | None = None
         self.missing_wall = ""
         self._reader: str | None = None
+        self._held: Connection | None = None
         self._giving: set[asyncio.Task[None]] = set()
         self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
             url,
@@ -117,6 +119,12 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One connection inside one transaction. Errors: `KnowledgeUnavailable`."""
+        if self._held is not None:
+            # Rolled back, a savepoint takes with it what `reading` has set.
+            with _guard():
+                async with self._held.transaction(force_rollback=True):
+                    yield self._held
+            return
         task = asyncio.current_task()
         asked_to_stop = task.cancelling() if task is not None else 0
         with _guard():
@@ -136,6 +144,15 @@ class Database:
             row = {"reader": self._reader, "scope": ",".join(map(str, scope))}
             await connection.execute(WITHIN if self._reader is None else WITHIN_AS, row)
             yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Self]:
+        """The database as it stands at one moment, for one task: what is read through it is all of one state."""
+        async with self.transaction() as connection:
+            await connection.execute(AT_ONE_MOMENT)
+            view = copy.copy(self)
+            view._held = connection  # noqa: SLF001 - a copy of ourselves
+            yield view
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Connection]:

@@ -1,6 +1,7 @@
 """Reading the index: the two searches, each with its scope in the statement, and the lines of what they found."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,19 +16,32 @@ from knowledge.passages import Line
 # Up to this many vectors in scope, every one is compared: exact, and faster than a filtered graph scan.
 EXACT_SCAN_UP_TO = 20_000
 
-STATISTICS = """
-SELECT coalesce(sum(live_count), 0), coalesce(sum(term_count), 0),
-       ARRAY(SELECT coalesce(t.df, 0) FROM unnest(%(terms)s::integer[]) WITH ORDINALITY AS q (term, place)
-             LEFT JOIN term t USING (term) ORDER BY place)
-FROM channel"""
+# The message that asks, where it is kept already.
+ASKING = """
+SELECT m.message_pk, m.terms FROM message m JOIN channel c USING (channel_pk)
+WHERE (c.platform, c.workspace, c.channel_id, m.message_id) = (%(platform)s, %(workspace)s, %(channel)s, %(message)s)
+  AND NOT m.deleted"""
 
-SEARCH_TEXT = """
+STATISTICS = f"""
+WITH asking AS ({ASKING})
+SELECT coalesce(sum(live_count), 0) - (SELECT count(*) FROM asking),
+       coalesce(sum(term_count), 0) - (SELECT coalesce(sum(cardinality(terms)), 0) FROM asking),
+       ARRAY(SELECT coalesce(t.df, 0) - (SELECT count(*) FROM asking WHERE q.term = ANY(asking.terms))
+             FROM unnest(%(terms)s::integer[]) WITH ORDINALITY AS q (term, place)
+             LEFT JOIN term t USING (term) ORDER BY place)
+FROM channel"""  # noqa: S608 - constants alone
+
+SEARCH_TEXT = f"""
 SELECT m.message_pk, m.terms, l.unit_pk, l.line_no, u.term_count
 FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
 JOIN message m USING (message_pk)
 LEFT JOIN unit_line l USING (message_pk)
 LEFT JOIN unit u USING (unit_pk)
-WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted"""
+WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted
+  AND m.message_pk IS DISTINCT FROM (SELECT message_pk FROM ({ASKING}) AS asking)"""  # noqa: S608 - constants alone
+
+# What a unit with the question in it is near to is the question itself.
+UNITS_ASKING = f"SELECT l.unit_pk FROM unit_line l JOIN ({ASKING}) AS asking USING (message_pk)"  # noqa: S608 - constants alone
 
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
@@ -121,9 +135,15 @@ class Index:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def statistics(self, terms: Sequence[int]) -> Statistics:
-        """Collection figures for the terms of one query, in their order."""
-        rows = await self._database.fetch(STATISTICS, {"terms": list(terms)})
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator["Index"]:
+        """The index as it stands at one moment: no unit is cut anew between finding it and reading its lines."""
+        async with self._database.snapshot() as database:
+            yield Index(database)
+
+    async def statistics(self, terms: Sequence[int], asked_in: MessageRef | None = None) -> Statistics:
+        """Collection figures for the terms of one query, in their order; as they were before it was asked."""
+        rows = await self._database.fetch(STATISTICS, {"terms": list(terms), **_asking(asked_in)})
         live, count, df = rows[0]
         return Statistics(int(live), int(count), tuple(df))
 
@@ -131,13 +151,20 @@ class Index:
         """The names of the channels in scope whose past has not been read to its end yet."""
         return [row[0] for row in await self._database.read(scope, BEING_READ)]
 
-    async def search_text(self, scope: Sequence[int], terms: Sequence[int], limit: int) -> list[TextHit]:
+    async def search_text(
+        self, scope: Sequence[int], terms: Sequence[int], limit: int, asked_in: MessageRef | None = None
+    ) -> list[TextHit]:
         """Messages in scope that hold any of the terms, the latest stored first where there are too many."""
-        row = {"terms": list(terms), "limit": limit}
+        row = {"terms": list(terms), "limit": limit, **_asking(asked_in)}
         return [TextHit(*hit) for hit in await self._database.read(scope, SEARCH_TEXT, row)]
 
     async def search_vector(
-        self, scope: Sequence[int], model_pk: int, vector: Sequence[float], limit: int
+        self,
+        scope: Sequence[int],
+        model_pk: int,
+        vector: Sequence[float],
+        limit: int,
+        asked_in: MessageRef | None = None,
     ) -> list[VectorHit]:
         """Units in scope nearest to the vector, nearest first, as many as exist up to the limit."""
         row: dict[str, Any] = {
@@ -159,7 +186,12 @@ class Index:
                     dimension=sql.Literal(len(vector)), model=sql.Literal(model_pk)
                 )
                 cursor = await connection.execute(statement, row)
-            return [VectorHit(*hit) for hit in await cursor.fetchall()]
+            hits = [VectorHit(*hit) for hit in await cursor.fetchall()]
+            if asked_in is None:
+                return hits
+            asking = await connection.execute(UNITS_ASKING, _asking(asked_in))
+            own = {unit_pk for (unit_pk,) in await asking.fetchall()}
+            return [hit for hit in hits if hit.unit_pk not in own]
 
     async def lines(self, scope: Sequence[int], units: Sequence[int], loose: Sequence[int]) -> dict[int, list[Line]]:
         """The lines of units, in order, as they stand now; `loose` messages are in no unit yet.
@@ -210,3 +242,16 @@ class Index:
             "revs": [int(rev) for _, rev in pairs],
         }
         return {found[0] for found in await self._database.read(scope, STILL_TRUE, row)}
+
+
+def _asking(message: MessageRef | None) -> dict[str, str]:
+    """Parameters of ASKING; empty ones find no message."""
+    if message is None:
+        return dict.fromkeys(("platform", "workspace", "channel", "message"), "")
+    channel = message.channel
+    return {
+        "platform": channel.platform,
+        "workspace": channel.workspace,
+        "channel": channel.channel_id,
+        "message": message.message_id,
+    }

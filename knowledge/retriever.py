@@ -13,6 +13,7 @@ from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.index import Index, TextHit
 from knowledge.lexical import query_terms, term_id
+from knowledge.messages import MessageRef
 from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
 from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
@@ -40,49 +41,43 @@ class Search:
         self._embeddings = embeddings
 
     async def passages(
-        self, query: str, scope: Scope, *, limit: int = 10, lexical: bool = True, dense: bool = True
+        self,
+        query: str,
+        scope: Scope,
+        *,
+        limit: int = 10,
+        lexical: bool = True,
+        dense: bool = True,
+        asked_in: MessageRef | None = None,
     ) -> list[Passage]:
         """The best passages in scope, best first, no two sharing most of their lines.
 
+        `asked_in`: the message that asks may be learnt before it is answered; nothing is found by its own words.
         Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only.
         """
         if not scope.channel_pks:
             return []
-        words, loose = await self._words(query, scope) if lexical else ({}, {})
-        cosines = await self._cosines(query, scope) if dense else {}
-        ranked = fuse(words, cosines)[:SHORTLIST]
-        units = [scored.unit for scored in ranked if scored.unit > 0]
-        lines = await self._index.lines(scope.channel_pks, units, [loose[s.unit] for s in ranked if s.unit in loose])
+        near = await self._near(query) if dense else None
+        async with self._index.snapshot() as index:
+            words, loose = await _words(index, query, scope, asked_in) if lexical else ({}, {})
+            hits = await index.search_vector(scope.channel_pks, *near, VECTOR_HITS, asked_in) if near else []
+            ranked = fuse(words, {hit.unit_pk: hit.cosine for hit in hits})[:SHORTLIST]
+            units = [scored.unit for scored in ranked if scored.unit > 0]
+            alone = [loose[scored.unit] for scored in ranked if scored.unit in loose]
+            lines = await index.lines(scope.channel_pks, units, alone)
         best_line = max((score for scored in ranked for score in scored.lines.values()), default=0.0)
         found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
         return _apart([passage for passage in found if passage.lines], limit)
 
-    async def _words(self, query: str, scope: Scope) -> tuple[dict[int, Scored], dict[int, int]]:
-        words = query_terms(query)[:MOST_TERMS]
-        if not words:
-            return {}, {}
-        statistics = await self._index.statistics([term_id(word) for word in words])
-        terms, df = _telling(words, statistics.df)
-        essential = _essential(terms, df)
-        if not essential:
-            return {}, {}
-        hits = await self._index.search_text(scope.channel_pks, essential, MOST_CANDIDATES)
-        described = Query.of(terms, df, statistics.live_count, statistics.term_count)
-        placed = [_place(hit) for hit in hits]
-        lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
-        loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
-        return rank_words(described, placed, lengths), loose
-
-    async def _cosines(self, query: str, scope: Scope) -> dict[int, float]:
+    async def _near(self, query: str) -> tuple[int, list[float]] | None:
+        """The model that the index was made with and the question's vector; None where that model is away."""
         active = await self._models.active()
         if active is None or active.name not in self._embeddings:
-            return {}
+            return None
         try:
-            vector = await self._embeddings[active.name].aembed_query(query)
+            return active.model_pk, await self._embeddings[active.name].aembed_query(query)
         except EmbeddingUnavailable:
-            return {}
-        hits = await self._index.search_vector(scope.channel_pks, active.model_pk, vector, VECTOR_HITS)
-        return {hit.unit_pk: hit.cosine for hit in hits}
+            return None
 
 
 class ScopedRetriever(BaseRetriever):
@@ -93,6 +88,7 @@ class ScopedRetriever(BaseRetriever):
     search: Search
     scope: Scope
     limit: int = 10
+    asked_in: MessageRef | None = None
 
     async def _aget_relevant_documents(
         self,
@@ -100,7 +96,7 @@ class ScopedRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- LangChain passes it by name
     ) -> list[Document]:
-        passages = await self.search.passages(query, self.scope, limit=self.limit)
+        passages = await self.search.passages(query, self.scope, limit=self.limit, asked_in=self.asked_in)
         return [_document(passage) for passage in passages]
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
@@ -124,6 +120,26 @@ def _document(passage: Passage) -> Document:
         "message_ids": [line.ref.message_id for line in passage.lines],
     }
     return Document(page_content=text, metadata=metadata)
+
+
+async def _words(
+    index: Index, query: str, scope: Scope, asked_in: MessageRef | None
+) -> tuple[dict[int, Scored], dict[int, int]]:
+    """The units that hold the question's words, scored; and among them the messages that are in no unit yet."""
+    words = query_terms(query)[:MOST_TERMS]
+    if not words:
+        return {}, {}
+    statistics = await index.statistics([term_id(word) for word in words], asked_in)
+    terms, df = _telling(words, statistics.df)
+    essential = _essential(terms, df)
+    if not essential:
+        return {}, {}
+    hits = await index.search_text(scope.channel_pks, essential, MOST_CANDIDATES, asked_in)
+    described = Query.of(terms, df, statistics.live_count, statistics.term_count)
+    placed = [_place(hit) for hit in hits]
+    lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
+    loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
+    return rank_words(described, placed, lengths), loose
 
 
 def _telling(words: Sequence[str], df: Sequence[int]) -> tuple[list[int], list[int]]:

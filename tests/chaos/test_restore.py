@@ -167,6 +167,7 @@ async def test_a_restore_that_knows_no_orders_learns_again_what_was_forgotten(
             return not (await app.admin.status()).quarantined
 
         await eventually(is_open)
+        await app.indexer.drain()
         assert await served(app, (*BY_SLACK, *BY_ORDER)) == list(BY_ORDER)
 
 

@@ -86,6 +86,53 @@ async def test_a_message_without_text_is_found_by_nobodys_name(world):
     assert await world.found("what did tamarind say") == [["1"]]
 
 
+async def test_a_unit_that_is_cut_anew_while_it_is_searched_is_found(world, monkeypatch):
+    await world.say(said("1", "the olive press stands behind the mill"))
+    await world.indexer.drain()
+    search_text = Index.search_text
+
+    async def overtaken(index, *rest):
+        hits = await search_text(index, *rest)
+        await world.say(said("2", "and the wagon beside it", minute=1))
+        await world.indexer.drain()
+        return hits
+
+    monkeypatch.setattr(Index, "search_text", overtaken)
+    [passage] = await world.search.passages("where is the olive press?", await world.scope())
+    assert passage.coverage == 1.0
+    assert [line.ref.message_id for line in passage.lines] == ["1"]
+
+
+@pytest.mark.parametrize("dense", [True, False])
+async def test_a_question_that_is_kept_already_changes_nothing_about_what_is_found(world, dense):
+    await world.say(said("1", "the olive press stands behind the mill"), said("2", "lunch?", minute=600))
+    await world.indexer.drain()
+    asked = said("3", "where does the olive press stand, and the wagon?", minute=601)
+    question = asked.message
+    options = {"dense": dense, "asked_in": question.ref}
+    before = await world.search.passages(question.text, await world.scope(), **options)
+    await world.say(asked)
+    for _ in range(2):
+        after = await world.search.passages(question.text, await world.scope(), **options)
+        shown = [
+            [
+                (
+                    passage.coverage,
+                    passage.cosine,
+                    [line.text for line in passage.lines if line.ref != question.ref],
+                )
+                for passage in passages
+                if passage.lines[0].ref.message_id == "1"
+            ]
+            for passages in (before, after)
+        ]
+        assert shown[0] == shown[1]
+        assert shown[0]
+        await world.indexer.drain()
+    counted = await world.search.passages(question.text, await world.scope(), dense=dense)
+    assert counted[0].lines[-1].ref == question.ref
+
+
 async def test_only_changed_texts_are_embedded_again(world):
     await world.say(said("1", "Kafka"), said("2", "lunch", minute=60))
     await world.indexer.drain()

@@ -9,6 +9,7 @@ from langchain_core.globals import get_llm_cache
 from bot import chain
 from knowledge import access as access_module
 from knowledge.access import Access
+from knowledge.index import Index
 from knowledge.messages import Hidden, Members, Person, PersonKind
 from knowledge.presence import Presence
 from knowledge.retriever import Search
@@ -124,12 +125,13 @@ async def test_a_scope_that_filters_only_what_was_found_would_be_noticed(setting
 
 
 async def test_a_search_for_words_without_its_scope_would_be_noticed(settings, monkeypatch):
-    words = Search._words
+    search_text = Index.search_text
 
-    async def unscoped(search, query, scope):
-        return await words(search, query, await scope_of_all(search))
+    async def unscoped(index, _scope, *rest):
+        rows = await index._database.fetch("SELECT channel_pk FROM channel")
+        return await search_text(index, [pk for (pk,) in rows], *rest)
 
-    monkeypatch.setattr(Search, "_words", unscoped)
+    monkeypatch.setattr(Index, "search_text", unscoped)
     async with watched(settings, monkeypatch, random.Random(3)) as watch:
         await watch.ask_much(MUTANT_QUERIES, in_public=False)
     assert watch.places == {"hits"}

@@ -69,13 +69,15 @@ DRESSES = (
 )
 
 
+UNSEEN = ("\u200b", "\u2060", "\u00ad", "\u202e", "\ufe0f")
+SEEN = ("**", "****", "<!-- -->", "<s>", "<|im_end|>")
+"""What may stand in the middle of an address: a reader sees nothing there, or a mark of some kind."""
+
+
 def seamed(address: str, dice: random.Random) -> str:
-    """The address with something in its middle that a reader does not see, or that formats."""
+    """The address with something in its middle that a reader does not see."""
     at = dice.randrange(1, len(address))
-    seam = dice.choice(
-        ["\u200b", "\u2060", "\u00ad", "**", "****", "<!-- -->", "<s>", "\u202e", "<|im_end|>", "\ufe0f"]
-    )
-    return f"{address[:at]}{seam}{address[at:]}"
+    return f"{address[:at]}{dice.choice(UNSEEN)}{address[at:]}"
 
 
 def links() -> list[str]:

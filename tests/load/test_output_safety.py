@@ -3,6 +3,7 @@
 What is sent is looked at, not how it came about: every message of both platforms, each edit of a streamed answer too.
 """
 
+import itertools
 import random
 import re
 from dataclasses import replace
@@ -24,7 +25,7 @@ from bot.questions import question
 from knowledge.messages import MessageRef
 from knowledge.passages import Line
 from knowledge.scope import Audience
-from tests.hostile import ADDRESSES, injections, links, pings
+from tests.hostile import ADDRESSES, SEEN, injections, links, pings
 from tests.scenarios.conftest import learn, opened, settings  # noqa: F401 - fixtures
 from tests.talk import START, channel, said
 
@@ -32,10 +33,13 @@ HOME = "https://tidepool.example/general/1"
 OURS = re.compile(r"<https://tidepool\.example/general/\d+\|(?:\[\d+\]|open)>")
 OURS_ON_DISCORD = re.compile(r"\[(?:\[\d+\]|open)\]\(<https://tidepool\.example/general/\d+>\)")
 ADDRESS = re.compile(
-    r"[:：][/／]{2}|\bwww\.|//\w|\w[.．｡․][\w-]+/|evil[.．｡․。]|xn--|(?:script|mailto|data|tel):\S|2130706433|0x7f",
+    r"[:：][/／]{2}|\bwww\.|//\w|\w[.．｡․][\w-]+/|evil(?:[．｡․。]|\.example[/:?]|\.xn--)\w|xn--[\w-]+\.\w"
+    r"|(?:script|mailto|data|tel):\S|2130706433|0x7f",
     re.IGNORECASE,
 )
-SIGHT = re.compile("[\\\\*_~`\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f∗ˍ∼‵]")
+# A mark that is escaped is seen, and breaks an address; a mark that formats vanishes.
+ESCAPED = re.compile(r"\\([*_~`|])")
+SIGHT = re.compile("[\\\\*_~`\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]")
 PING = re.compile(
     r"<[@!#/]|[@＠﹫](?:everyone|here|channel|group)(?![a-z0-9])|<(?:id|t|a?):|&(?!amp;|lt;|gt;)", re.IGNORECASE
 )
@@ -106,7 +110,7 @@ def addresses(sent):
     for platform, text in sent:
         rest = (OURS if platform == "slack" else OURS_ON_DISCORD).sub("", text)
         rest = rest.replace("(link removed)", " ").replace("people who wrote about it", "")
-        if ADDRESS.search(SIGHT.sub("", rest)):
+        if ADDRESS.search(SIGHT.sub("", ESCAPED.sub("∗", rest))):
             found.append((platform, text))
     return found
 
@@ -144,6 +148,24 @@ def test_no_address_leaves_the_renderers(size, report):
     assert len(texts) >= 500
     report("addresses", texts=len(texts), published=len(published), found=len(found))
     assert found == []
+
+
+def test_what_is_cut_out_of_an_address_does_not_make_it_whole(size, report):
+    dice = random.Random(4)
+    found, tried = [], 0
+    for address, seam in itertools.product(ADDRESSES, SEEN):
+        for at in range(1, len(address), size(5, 1)):
+            sent = shown(f"see {address[:at]}{seam}{address[at:]} now", dice)
+            found += [text for _, text in sent if address in SIGHT.sub("", ESCAPED.sub("∗", text))]
+            tried += 1
+    report("seams", texts=tried, found=len(found))
+    assert found == []
+
+
+def test_the_checker_catches_marks_cut_after_the_addresses(monkeypatch):
+    monkeypatch.setattr(slack, "partial", lambda text, *, waiting_mark: slack.Rendered(text.replace("**", ""), []))
+    dice = random.Random(4)
+    assert any("evil.example/KEY" in text for _, text in shown("see evil.exa**mple/KEY now", dice))
 
 
 def test_the_checker_catches_a_filter_for_inline_links_only(monkeypatch):

@@ -102,7 +102,7 @@ class CatchingUp:
             try:
                 await self._kept.look_round()
                 for channel in await upkeep.joined(*self._ref):
-                    await upkeep.observe([await self._kept.members(channel.ref)])
+                    await upkeep.read_members(channel.ref, self._kept.members)
                 if await self._is_comparison_due():
                     await upkeep.reconcile(*self._ref, None)
             except KnowledgeError as error:

@@ -22,7 +22,6 @@ from knowledge.messages import (
     Hidden,
     Joined,
     Left,
-    Members,
     Person,
     Posted,
     Reacted,
@@ -81,8 +80,6 @@ class Learning:
 
     async def _take_in(self, happening: Happening) -> None:
         match happening:
-            case Members():
-                await self.access.record_members(happening, live=True)
             case Joined(channel, person):
                 await self.access.join(channel, person)
             case Left(channel, person):

@@ -1,6 +1,6 @@
 """Keeping a connected workspace in step: what adapters report goes in here, what was missed is ordered here."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from bot.channel_config import ChannelConfig, ChannelConfigs
 from bot.learning import Learning
 from knowledge.access import Access
 from knowledge.jobs import Jobs
-from knowledge.messages import Channel, ChannelRef, Happening, MessageRef
+from knowledge.messages import Channel, ChannelRef, Happening, Members, MessageRef
 from knowledge.presence import JoinedChannel, Presence
 
 
@@ -37,6 +37,10 @@ class Upkeep:
     async def observe(self, happenings: Sequence[Happening]) -> None:
         """Takes in what happened. Errors: `KnowledgeUnavailable`."""
         await self.learning.observe(happenings)
+
+    async def read_members(self, channel: ChannelRef, read: Callable[[ChannelRef], Awaitable[Members]]) -> None:
+        """Takes in who reads a channel, asked now. Errors: `KnowledgeUnavailable`, and what `read` raises."""
+        await self.access.read_members(channel, read)
 
     async def join(self, channel: Channel, *, invited: bool = False) -> bool:
         """The bot is in a channel, and learns it from its beginning if it was not there before.

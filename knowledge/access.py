@@ -3,7 +3,7 @@
 Where a platform is connected, its word of who is a member or a guest counts for `FRESH_SECONDS` and no longer.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import LiteralString
 
 from knowledge.database import Connection, Database
@@ -23,7 +23,8 @@ ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET
     readers = EXCLUDED.readers,
     removed_at = CASE WHEN %(reopen)s THEN NULL ELSE c.removed_at END,
     -- Closed and opened again, or opened to nobody knows whom: the old list of members proves nothing.
-    members_at = CASE WHEN (c.visibility, c.readers) = (EXCLUDED.visibility, EXCLUDED.readers) THEN c.members_at END
+    members_at = CASE WHEN (c.visibility, c.readers) = (EXCLUDED.visibility, EXCLUDED.readers) THEN c.members_at END,
+    readers_seq = c.readers_seq + 1
 WHERE (c.name, c.visibility, c.shared, c.archived, c.readers) IS DISTINCT FROM
       (EXCLUDED.name, EXCLUDED.visibility, EXCLUDED.shared, EXCLUDED.archived, EXCLUDED.readers)
    OR (%(reopen)s AND c.removed_at IS NOT NULL)"""
@@ -65,7 +66,19 @@ ADD_MEMBERS = """
 INSERT INTO membership (channel_pk, person_pk)
 SELECT %(channel)s, unnest(%(people)s::bigint[]) ON CONFLICT DO NOTHING"""
 DROP_MEMBER = "DELETE FROM membership WHERE channel_pk = %(channel)s AND person_pk = ANY(%(people)s)"
-READ_MEMBERS = "UPDATE channel SET members_at = now() WHERE channel_pk = %(channel)s"
+CHANGED = "UPDATE channel SET readers_seq = readers_seq + 1 WHERE channel_pk = %(channel)s"
+SEQ = "SELECT readers_seq FROM channel WHERE channel_pk = %(channel)s"
+READ_MEMBERS = """
+UPDATE channel SET members_at = now(), readers_seq = readers_seq + 1
+WHERE channel_pk = %(channel)s AND readers_seq = %(seq)s"""
+# Who is gone is in no channel, and comes back into those that the platform names then.
+DROP_GONE = """
+DELETE FROM membership m USING person p
+WHERE p.person_pk = m.person_pk AND NOT p.active AND (p.platform, p.workspace, p.person_id) IN (
+    SELECT * FROM unnest(%(platforms)s::text[], %(workspaces)s::text[], %(ids)s::text[]))"""
+
+# A list that changes as often as this while it is read is left to the next reading.
+MOST_READINGS = 5
 
 # An account that the platform has not described yet may be a guest's.
 _CHANNEL_FACTS = """
@@ -134,17 +147,35 @@ class Access:
                     "live": live,
                 },
             )
+            if live and any(not person.active for person in latest.values()):
+                await connection.execute(DROP_GONE, _person_columns(latest))
 
-    async def record_members(self, members: Members, *, live: bool = False) -> None:
-        """Replaces the list of who is in a channel, in one transaction. `live`: it is the platform's of now."""
+    async def record_members(self, members: Members) -> None:
+        """Replaces the list of who is in a channel by that of an export."""
         async with self._database.transaction() as connection:
             channels = await channel_pks(connection, [members.channel])
-            people = await person_pks(connection, {ref: ref.person_id for ref in members.people})
-            row = {"channel": channels[members.channel][0], "people": [person[0] for person in people.values()]}
+            row = {"channel": channels[members.channel][0], "people": await _keys_of(connection, members)}
             await connection.execute(DROP_MEMBERS, row)
             await connection.execute(ADD_MEMBERS, row)
-            if live:
-                await connection.execute(READ_MEMBERS, row)
+
+    async def read_members(self, channel: ChannelRef, read: Callable[[ChannelRef], Awaitable[Members]]) -> None:
+        """Replaces the list of who is in a channel by the platform's of now.
+
+        What was told of its readers while the list was on its way may be newer: then it is asked for again.
+        Errors: `KnowledgeUnavailable`, and what `read` raises.
+        """
+        for _ in range(MOST_READINGS):
+            async with self._database.transaction() as connection:
+                pk = (await channel_pks(connection, [channel]))[channel][0]
+                [seq] = await (await connection.execute(SEQ, {"channel": pk})).fetchone() or [0]
+            members = await read(channel)
+            async with self._database.transaction() as connection:
+                # People before channels, as everywhere: two that lock them crosswise would wait for each other.
+                row = {"channel": pk, "seq": seq, "people": await _keys_of(connection, members)}
+                if (await connection.execute(READ_MEMBERS, row)).rowcount:
+                    await connection.execute(DROP_MEMBERS, row)
+                    await connection.execute(ADD_MEMBERS, row)
+                    return
 
     async def join(self, channel: ChannelRef, person: PersonRef) -> None:
         """Somebody came into a channel."""
@@ -158,7 +189,9 @@ class Access:
         async with self._database.transaction() as connection:
             channels = await channel_pks(connection, [channel])
             people = await person_pks(connection, {person: person.person_id})
-            await connection.execute(statement, {"channel": channels[channel][0], "people": [people[person][0]]})
+            row = {"channel": channels[channel][0], "people": [people[person][0]]}
+            await connection.execute(CHANGED, row)
+            await connection.execute(statement, row)
 
     async def scope_for(self, audience: Audience, asker: PersonRef | None) -> Scope:
         """The channels an answer for this audience may draw from. Errors: `KnowledgeUnavailable`."""
@@ -193,6 +226,11 @@ class Access:
         """People of that id or name, `@` or not, over all workspaces."""
         rows = await self._database.fetch(FIND_PEOPLE, {"name": name.removeprefix("@")})
         return [(PersonRef(*row[:3]), row[3]) for row in rows]
+
+
+async def _keys_of(connection: Connection, members: Members) -> list[int]:
+    people = await person_pks(connection, {ref: ref.person_id for ref in members.people})
+    return [person[0] for person in people.values()]
 
 
 async def channel_pks(connection: Connection, refs: Iterable[ChannelRef]) -> dict[ChannelRef, tuple[int, bool]]:

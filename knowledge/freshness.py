@@ -93,7 +93,7 @@ class Freshness:
 
     async def _read_members(self, source: MembershipSource, channel: ChannelRef) -> None:
         try:
-            await self._access.record_members(await source.members(channel), live=True)
+            await self._access.read_members(channel, source.members)
         except ChannelUnreadable:
             await self._presence.hide(channel)
             log.warning("channel_unreadable", platform=channel.platform, channel_id=channel.channel_id)

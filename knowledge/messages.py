@@ -216,19 +216,7 @@ class Reacted:
 
 
 Happening = (
-    Channel
-    | Person
-    | Members
-    | Posted
-    | Deleted
-    | Joined
-    | Left
-    | Renamed
-    | Hidden
-    | Gone
-    | ThreadGone
-    | Renumbered
-    | Reacted
+    Channel | Person | Posted | Deleted | Joined | Left | Renamed | Hidden | Gone | ThreadGone | Renumbered | Reacted
 )
 """What a connected platform reports."""
 

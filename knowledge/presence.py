@@ -36,9 +36,11 @@ FROM workspace w WHERE (w.platform, w.workspace) = (c.platform, c.workspace) AND
 AND (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 HIDE = """
 UPDATE channel SET hidden_at = coalesce(hidden_at, now()), joined_at = NULL, members_at = NULL,
-    archived = archived OR %(archived)s
+    readers_seq = readers_seq + 1, archived = archived OR %(archived)s
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s) AND removed_at IS NULL"""
-UNSETTLE = "UPDATE channel SET members_at = NULL WHERE (platform, workspace) = (%(platform)s, %(workspace)s)"
+UNSETTLE = """
+UPDATE channel SET members_at = NULL, readers_seq = readers_seq + 1
+WHERE (platform, workspace) = (%(platform)s, %(workspace)s)"""
 RENAME = """
 UPDATE channel SET name = %(name)s WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(id)s)"""
 RENUMBER = """

@@ -48,6 +48,8 @@ class Guild:
     unheard: AbstractSet[int] = frozenset()
     tasks: Tasks = field(default_factory=Tasks)
     gap: asyncio.Event = field(default_factory=asyncio.Event)
+    readers: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from looking at the cache until what it says of readers is kept: an older look must not come last."""
 
     @property
     def workspace(self) -> str:

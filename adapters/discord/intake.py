@@ -4,7 +4,8 @@ The gateway sends nothing twice: what cannot be kept is made up for by reading t
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from uuid import uuid4
 
 import discord
@@ -53,14 +54,20 @@ class Intake:
         """
         workspace = str(guild_id) if guild_id is not None else DIRECT
         delivery = Delivery(PLATFORM, workspace, delivery_id or f"u:{uuid4()}", str(kind), payload)
-        if kind not in READER_KINDS:
-            if self._telling:
-                await asyncio.wait(list(self._telling))
-            return await self._commit(delivery, guild_id)
+        if kind in READER_KINDS:
+            with self.telling():
+                return await self._commit(delivery, guild_id)
+        if self._telling:
+            await asyncio.wait(list(self._telling))
+        return await self._commit(delivery, guild_id)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Until it ends, a change of who may read what is on its way, and what comes after it waits."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._telling.add(told)
         try:
-            return await self._commit(delivery, guild_id)
+            yield
         finally:
             self._telling.discard(told)
             told.set_result(None)

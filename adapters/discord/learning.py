@@ -33,9 +33,10 @@ async def look_round(guild: Guild) -> None:
     known = guild.guild
     if not known.chunked:
         await known.chunk()
-    people: list[Happening] = [person_of(member) for member in known.members]
-    for start in range(0, len(people), PEOPLE_AT_ONCE):
-        await guild.desk.upkeep.observe(people[start : start + PEOPLE_AT_ONCE])
+    for start in range(0, len(known.members), PEOPLE_AT_ONCE):
+        async with guild.readers:
+            people = known.members[start : start + PEOPLE_AT_ONCE]
+            await guild.desk.upkeep.observe([person_of(member) for member in people])
     before = await guild.desk.upkeep.joined(PLATFORM, guild.workspace)
     readable = [channel for channel in _channels(known) if may_read(channel, known.me)]
     for channel in readable:
@@ -50,31 +51,41 @@ async def look_round(guild: Guild) -> None:
 
 async def enter(guild: Guild, channel: Readable) -> None:
     """A channel that the bot may read is learnt; who may read it is noted before anything of it can be found."""
+    async with guild.readers:
+        await _enter(guild, channel)
+
+
+async def _enter(guild: Guild, channel: Readable) -> None:
     said = described(channel)
     await guild.desk.upkeep.join(said)
     if said.visibility is not Visibility.PUBLIC:
-        await note_readers(guild, said)
+        await _note_readers(guild, said)
 
 
-async def note_readers(guild: Guild, channel: Channel) -> None:
+async def _note_readers(guild: Guild, channel: Channel) -> None:
     """Who may read a channel that is not for everybody. Where that is not known, nobody may."""
     try:
-        await guild.desk.upkeep.observe([await guild.members(channel.ref)])
+        await guild.desk.upkeep.read_members(channel.ref, guild.members)
     except ChannelUnreadable:
         await guild.desk.upkeep.observe([Hidden(channel.ref)])
 
 
 async def on_member(guild: Guild, user_id: str) -> None:
     """Somebody came, went, or has other roles: what they may read is another now."""
+    if user_id == guild.bot_id:
+        await look_round(guild)
+        return
+    async with guild.readers:
+        await guild.desk.upkeep.observe(_changed(guild, user_id))
+
+
+def _changed(guild: Guild, user_id: str) -> list[Happening]:
+    """What somebody may read now. Who is gone reads nothing, not even after coming back, until somebody says so."""
     known = guild.guild
     ref = guild.person(user_id)
     member = known.get_member(int(user_id)) if user_id.isdecimal() else None
     if member is None:
-        await guild.desk.upkeep.observe([Person(ref, user_id, active=False)])
-        return
-    if member == known.me:
-        await look_round(guild)
-        return
+        return [Person(ref, user_id, active=False)]
     happened: list[Happening] = [person_of(member)]
     for channel in _channels(known):
         said = described(channel)
@@ -84,7 +95,7 @@ async def on_member(guild: Guild, user_id: str) -> None:
             happened.append(Left(said.ref, ref))
         elif not is_private_thread(channel):
             happened.append(Joined(said.ref, ref))
-    await guild.desk.upkeep.observe(happened)
+    return happened
 
 
 def closed_past(guild: Guild) -> list[str]:
@@ -114,6 +125,11 @@ async def _post_notice(guild: Guild) -> None:
 
 async def on_channel(guild: Guild, channel_id: str) -> None:
     """A channel was made or changed: its name, its overwrites, whether the bot may read it."""
+    async with guild.readers:
+        await _look_at(guild, channel_id)
+
+
+async def _look_at(guild: Guild, channel_id: str) -> None:
     try:
         channel = await guild.find(channel_id)
     except ChannelUnreadable:
@@ -123,11 +139,11 @@ async def on_channel(guild: Guild, channel_id: str) -> None:
     if isinstance(channel, discord.Thread) and not is_private_thread(channel):
         return
     if is_readable_kind(channel) or is_private_thread(channel):
-        await enter(guild, channel)
+        await _enter(guild, channel)
         # Who may not see a channel sees none of its threads either, members of them or not.
         for thread in getattr(channel, "threads", ()):
             if is_private_thread(thread) and may_read(thread, guild.guild.me):
-                await enter(guild, thread)
+                await _enter(guild, thread)
 
 
 def _channels(guild: discord.Guild) -> Sequence[Readable]:

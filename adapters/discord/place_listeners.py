@@ -18,7 +18,10 @@ class PlaceListeners:
 
     async def on_channel(self, guild_id: int, channel_id: int) -> None:
         """A channel or thread is to be looked at again."""
-        await self._intake.keep(Kind.CHANNEL, guild_id, await self._intake.place(guild_id, channel_id))
+        # Where a channel is not in the cache, Discord is asked for it first.
+        with self._intake.telling():
+            place = await self._intake.place(guild_id, channel_id)
+            await self._intake.keep(Kind.CHANNEL, guild_id, place)
 
     async def on_channel_gone(self, guild_id: int, channel_id: int) -> None:
         """A channel is gone."""

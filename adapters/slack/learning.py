@@ -111,7 +111,7 @@ async def enter(workspace: Workspace, channel: Channel, *, invited: bool) -> Non
         return
     await _post_notice(workspace, channel)
     try:
-        await workspace.desk.upkeep.observe([await workspace.directory.members(channel.ref)])
+        await workspace.desk.upkeep.read_members(channel.ref, workspace.directory.members)
     except (ChannelUnreadable, SourceUnavailable) as error:
         log.info("members_not_read", channel_id=channel.ref.channel_id, error=type(error).__name__)
 

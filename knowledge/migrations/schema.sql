@@ -19,6 +19,7 @@ CREATE TABLE channel (
     members_at   timestamptz,                    -- when the platform last listed its members
     readers      text NOT NULL DEFAULT '',       -- the platform's rule for who may read it; equal rules, equal readers
     quarantined_at timestamptz,                  -- closed to answers since a restore, until it was compared
+    readers_seq  bigint NOT NULL DEFAULT 0,      -- one more with each change of who may read it
     UNIQUE (platform, workspace, channel_id)
 );
 

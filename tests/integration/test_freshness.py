@@ -214,3 +214,63 @@ async def test_questions_at_once_all_see_what_is_true(world):
         "WHERE channel_id = 'board'"
     )
     assert rows == [("tamarind",)]
+
+
+@pytest.mark.parametrize("told", ["left", "joined", "hidden", "missed"])
+async def test_a_list_that_was_under_way_when_something_was_told_is_asked_for_again(world, told):
+    presence, board, lists = Presence(world.database), channel("board"), []
+
+    async def read(ref):
+        lists.append(Members(ref, (QUINCE, person("tamarind")) if not lists else (person("juniper"),)))
+        if len(lists) == 1:
+            match told:
+                case "left":
+                    await world.access.leave(board, QUINCE)
+                case "joined":
+                    await world.access.join(board, person("juniper"))
+                case "hidden":
+                    await presence.hide(board)
+                case _:
+                    await presence.unsettle("test", WORKSPACE)
+        return lists[-1]
+
+    await world.access.read_members(board, read)
+    assert len(lists) == 2
+    assert await members_of(world, "board") == ["juniper"]
+
+
+async def test_of_two_lists_of_one_channel_the_later_one_stands(world):
+    board, begun, go = channel("board"), asyncio.Event(), asyncio.Event()
+    slow_lists = iter([["quince", "tamarind"], ["tamarind"]])
+
+    async def slow(ref):
+        people = next(slow_lists)
+        begun.set()
+        await go.wait()
+        return Members(ref, tuple(map(person, people)))
+
+    async def quick(ref):
+        return Members(ref, (person("tamarind"),))
+
+    reading = asyncio.create_task(world.access.read_members(board, slow))
+    await begun.wait()
+    await world.access.read_members(board, quick)
+    go.set()
+    await reading
+    assert await members_of(world, "board") == ["tamarind"]
+
+
+async def test_who_is_gone_is_in_no_channel_when_they_come_back(world):
+    assert await members_of(world, "board") == ["quince"]
+    await world.access.record_people([Person(QUINCE, "quince", active=False)], live=True)
+    await world.access.record_people([Person(QUINCE, "quince")], live=True)
+    assert await members_of(world, "board") == []
+
+
+async def members_of(world, name):
+    rows = await world.database.fetch(
+        "SELECT p.person_id FROM membership JOIN person p USING (person_pk) JOIN channel c USING (channel_pk) "
+        "WHERE c.channel_id = %(name)s ORDER BY 1",
+        {"name": name},
+    )
+    return [row[0] for row in rows]

@@ -203,8 +203,11 @@ async def revoke(watch, trials, *, told):
         people = [Person(person(one), one, kind) for one, kind in workspace.kinds.items()]
         await app.access.record_people(people, live=True)
         workspace.members[name] |= {who}
-        members = Members(channel(name), tuple(map(person, sorted(workspace.members[name]))))
-        await app.access.record_members(members, live=True)
+
+        async def members(ref, name=name):
+            return Members(ref, tuple(map(person, sorted(workspace.members[name]))))
+
+        await app.access.read_members(channel(name), members)
         text = f"what is the secret harvest plan of {name}?"
         assert canary_of[name] in (await watch.ask(text, who)).text
         workspace.members[name] -= {who}

@@ -222,3 +222,20 @@ async def test_a_change_that_cannot_be_taken_in_is_told_in_a_sentence(house, boa
         answer = await house.answer(asked)
     assert "who may read what" in answer.text
     assert house.prompts == []
+
+
+async def test_who_left_the_guild_and_came_back_is_in_no_private_thread(house):
+    cellar = house.discord.add_channel(house.guild, "cellar")
+    thread = house.discord.start_thread(cellar, house.tamarind, "vault", private=True, text=MERGER)
+    for person in (house.us, house.quince):
+        house.discord.add_thread_member(thread, person)
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+        house.discord.remove_member(house.guild, house.quince)
+        await house.settled()
+        house.discord.add_member(house.guild, house.quince)
+        await house.settled()
+        assert not await knows(house, house.quince)
+        house.discord.add_thread_member(thread, house.quince)
+        await house.settled()
+        assert await knows(house, house.quince)

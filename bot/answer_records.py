@@ -61,11 +61,21 @@ TEXTS_OF_PERSON = """
 SELECT answer_id, request FROM answer
 WHERE (platform, workspace, asker_id) = (%(platform)s, %(workspace)s, %(person)s)
     AND NOT starts_with(request, %(blank)s) LIMIT 500 FOR UPDATE"""
-# Of whoever wants nothing kept, a question is kept until it is answered.
-TEXT_OF_OPTED_OUT = """
+TEXTS_OF_MESSAGES = """
+SELECT answer_id, request FROM answer
+WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(channel)s)
+    AND message_id = ANY(%(messages)s) AND message_id <> '' AND state NOT IN ('waiting', 'posting')
+    AND NOT starts_with(request, %(blank)s) LIMIT 500 FOR UPDATE"""
+# Of whoever wants nothing kept, or has deleted the message that asked, a question is kept until it is answered.
+TEXT_NOT_TO_KEEP = """
 SELECT answer_id, request FROM answer a
-JOIN person p ON p.opted_out AND (p.platform, p.workspace, p.person_id) = (a.platform, a.workspace, a.asker_id)
-WHERE answer_id = %(id)s AND NOT starts_with(request, %(blank)s) FOR UPDATE OF a"""
+WHERE answer_id = %(id)s AND NOT starts_with(request, %(blank)s) AND (EXISTS (
+    SELECT FROM person p
+    WHERE p.opted_out AND (p.platform, p.workspace, p.person_id) = (a.platform, a.workspace, a.asker_id)
+) OR EXISTS (
+    SELECT FROM message m JOIN channel c USING (channel_pk)
+    WHERE m.deleted AND (c.platform, c.workspace, c.channel_id) = (a.platform, a.workspace, a.channel_id)
+        AND m.message_id = a.message_id)) FOR UPDATE OF a"""
 HAS_OPTED_OUT = """
 SELECT 1 FROM person
 WHERE opted_out AND (platform, workspace, person_id) = (%(platform)s, %(workspace)s, %(person)s)"""
@@ -198,6 +208,20 @@ class AnswerRecords:
             erased += count
         return erased
 
+    async def forget_asked(self, channel: ChannelRef, message_ids: Sequence[str]) -> int:
+        """Erases the texts of answered questions whose messages were deleted. Returns the number of questions."""
+        row = {
+            "platform": channel.platform,
+            "workspace": channel.workspace,
+            "channel": channel.channel_id,
+            "messages": list(message_ids),
+            "blank": WITHOUT_TEXT,
+        }
+        erased = 0
+        while count := await self._erase(TEXTS_OF_MESSAGES, row):
+            erased += count
+        return erased
+
     async def sweep(self) -> int:
         """Erases the texts of questions and notes older than 90 days. Returns the number of questions."""
         await self._database.execute(ERASE_OLD_NOTES)
@@ -210,7 +234,7 @@ class AnswerRecords:
         """Whether a person wants nothing to be kept of what they write and ask."""
         return bool(await self._database.fetch(HAS_OPTED_OUT, _person(person)))
 
-    async def _erase(self, statement: LiteralString, row: dict[str, str]) -> int:
+    async def _erase(self, statement: LiteralString, row: Mapping[str, object]) -> int:
         async with self._database.transaction() as connection:
             return await erase_texts(connection, statement, row)
 

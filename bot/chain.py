@@ -16,6 +16,7 @@ from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Q
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.plaintext import harmless
 from bot.ports import Memory
+from bot.requests import ASKED, asked_key
 from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
 from bot.thread_context import is_kept, with_thread, without
@@ -230,18 +231,18 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def turn_of(question: Question, answer: Answer) -> Turn:
-    """What is remembered of an answer: with the messages it cites, so that it goes when one of them goes."""
-    keys = tuple(message_key(citation.line) for citation in answer.citations if is_kept(citation.line))
-    return Turn(question.text, answer.text, keys)
+    """What is remembered of an answer: with the messages it cites and the one that asked. It goes when one goes."""
+    keys = [message_key(citation.line) for citation in answer.citations if is_kept(citation.line)]
+    if question.asked_in is not None:
+        keys.append(asked_key(question.asked_in))
+    return Turn(question.text, answer.text, tuple(keys))
 
 
 async def _still_readable(index: Index, scope: Scope, turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """Turns whose every message still stands as it was and is in scope: memory never outlives a deletion."""
-    wanted = {key for turn in turns for key in turn.message_keys}
-    if not wanted:
-        return tuple(turns)
-    standing = await index.still_true(scope.channel_pks, sorted(wanted))
-    return tuple(turn for turn in turns if standing.issuperset(turn.message_keys))
+    """Turns whose every source still stands as it was and is in scope: memory never outlives a deletion."""
+    used = [{key for key in turn.message_keys if not key.startswith(ASKED)} for turn in turns]
+    standing = await index.still_true(scope.channel_pks, sorted(set[str]().union(*used)))
+    return tuple(turn for turn, keys in zip(turns, used, strict=True) if keys <= standing)
 
 
 class Words:

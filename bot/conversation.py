@@ -86,7 +86,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer as remembered, with the messages the answer used."""
+    """One question and its answer as remembered, with the messages the answer used and the one that asked."""
 
     question: str
     answer: str

@@ -106,4 +106,5 @@ class Learning:
         wanted = [one for one in changes if isinstance(one, Deleted) or one.message.ref.channel not in off]
         recorded = await self.archive.record(wanted)
         await self.retraction.retract(recorded.gone)
+        await self.retraction.forget_questions([one.ref for one in wanted if isinstance(one, Deleted)])
         await self.retraction.outdate(recorded.outdated)

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 
 import structlog
 
-from bot.answer_records import TEXT_OF_OPTED_OUT, AnswerRecords, Posted, erase_texts, uuid_of
+from bot.answer_records import TEXT_NOT_TO_KEEP, AnswerRecords, Posted, erase_texts, uuid_of
 from bot.conversation import Request
 from bot.requests import WITHOUT_TEXT, request_from, request_json
 from knowledge.database import Database
@@ -23,8 +23,8 @@ log = structlog.get_logger()
 LEASE_SECONDS = 30.0
 
 OPEN = """
-INSERT INTO answer (answer_id, platform, workspace, channel_id, thread_id, asker_id, private, request)
-VALUES (%(id)s, %(platform)s, %(workspace)s, %(channel)s, %(thread)s, %(asker)s, %(private)s, %(request)s)
+INSERT INTO answer (answer_id, platform, workspace, channel_id, thread_id, message_id, asker_id, private, request)
+VALUES (%(id)s, %(platform)s, %(workspace)s, %(channel)s, %(thread)s, %(message)s, %(asker)s, %(private)s, %(request)s)
 ON CONFLICT DO NOTHING"""
 CLAIM = """
 WITH oldest AS (
@@ -87,6 +87,7 @@ class Outbox(AnswerRecords):
             "workspace": request.channel.workspace,
             "channel": request.channel.channel_id,
             "thread": request.thread_id or request.message_id or None,
+            "message": request.message_id or "",
             "asker": request.asker.person_id if request.asker else None,
             "private": request.private or request.direct,
             "request": request_json(request),
@@ -142,7 +143,7 @@ class Outbox(AnswerRecords):
             if (await connection.execute(POSTED, row)).rowcount == 0:
                 return False
             await connection.execute(ADD_SOURCES, row)
-            await erase_texts(connection, TEXT_OF_OPTED_OUT, {"id": row["id"], "blank": WITHOUT_TEXT})
+            await erase_texts(connection, TEXT_NOT_TO_KEEP, {"id": row["id"], "blank": WITHOUT_TEXT})
             return True
 
     async def release(self, answer_id: str, fence: int, *, pause_seconds: float | None = None) -> bool:

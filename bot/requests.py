@@ -6,11 +6,12 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from bot.conversation import Request, Task
-from knowledge.messages import ChannelRef, PersonRef
+from knowledge.messages import ChannelRef, MessageRef, PersonRef
 
 NAMESPACE = UUID("11655f59-812c-4a9e-a8b7-23c697c007f9")
 WITHOUT_TEXT = '{"text": "",'
 """How a stored request begins whose text was erased."""
+ASKED = "asked:"
 
 
 def answer_id_of(platform: str, workspace: str, channel_id: str, message_id: str, task: Task) -> str:
@@ -21,6 +22,12 @@ def answer_id_of(platform: str, workspace: str, channel_id: str, message_id: str
 def conversation_of(channel: ChannelRef, thread: str) -> str:
     """The name under which the talk in a thread is remembered."""
     return f"{channel.platform}:{channel.channel_id}:{thread}"
+
+
+def asked_key(message: MessageRef) -> str:
+    """How a remembered turn names the message that asked: it is dropped with it. Sources have numbers instead."""
+    channel = message.channel
+    return ASKED + json.dumps([channel.platform, channel.workspace, channel.channel_id, message.message_id])
 
 
 def request_json(request: Request) -> str:

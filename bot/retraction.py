@@ -7,7 +7,9 @@ import structlog
 from bot.errors import BotError
 from bot.outbox import Outbox
 from bot.ports import Memory, Platform
+from bot.requests import asked_key
 from knowledge.errors import KnowledgeError
+from knowledge.messages import ChannelRef, MessageRef
 
 log = structlog.get_logger()
 
@@ -25,6 +27,15 @@ class Retraction:
         if keys:
             await self.outdate(keys)
             await self.withdraw(keys)
+
+    async def forget_questions(self, messages: Sequence[MessageRef]) -> None:
+        """What was asked by messages that are gone, and answered, is kept in no table and no memory."""
+        by_channel: dict[ChannelRef, list[str]] = {}
+        for message in messages:
+            by_channel.setdefault(message.channel, []).append(message.message_id)
+        for channel, message_ids in by_channel.items():
+            await self._outbox.forget_asked(channel, message_ids)
+        await self.outdate([asked_key(message) for message in messages])
 
     async def outdate(self, keys: Sequence[str]) -> None:
         """Drops remembered turns that used one of these texts: their messages say something else now."""

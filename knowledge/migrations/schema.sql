@@ -197,8 +197,10 @@ CREATE TABLE answer (
     places       jsonb NOT NULL DEFAULT '[]',    -- ids of the platform's messages that show it
     outcome      text,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    posted_at    timestamptz
+    posted_at    timestamptz,
+    message_id   text NOT NULL DEFAULT ''        -- the message that asked; '' for a command
 );
+CREATE INDEX answer_message ON answer (message_id) WHERE message_id <> '';
 CREATE INDEX answer_waiting ON answer (created_at) WHERE state IN ('waiting', 'posting');
 CREATE INDEX answer_thread ON answer (platform, workspace, channel_id, thread_id);
 

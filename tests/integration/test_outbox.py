@@ -10,7 +10,7 @@ from bot.outbox import Outbox
 from bot.requests import answer_id_of
 from knowledge.access import Access
 from knowledge.archive import Archive
-from knowledge.messages import Channel, ChannelRef, PersonRef, Visibility
+from knowledge.messages import Channel, ChannelRef, Deleted, MessageRef, PersonRef, Visibility
 from tests.talk import deleted, described, said
 
 CANARY = "canary of the deep"
@@ -331,3 +331,27 @@ async def test_texts_are_erased_after_ninety_days_however_many_there_are(databas
     assert await outbox.sweep() == 0
     assert CANARY not in await texts(database)
     assert "young" in await texts(database)
+
+
+async def test_the_text_of_a_question_whose_message_is_deleted_is_kept_until_it_is_answered(outbox, database):
+    one, where = request(7, CANARY), ChannelRef("slack", "tidepool", "general")
+    await Access(database).record_channels([Channel(where, "general", Visibility.PUBLIC)])
+    assert await outbox.open(one)
+    claimed = await claim_one(outbox)
+    await Archive(database).record([Deleted(MessageRef(where, "7.0"))])
+    assert await outbox.forget_asked(where, ["7.0"]) == 0
+    assert (await outbox.get(one.answer_id)).request.text == CANARY
+    assert await outbox.posted(one.answer_id, claimed.fence, "answered", ["9.1"])
+    assert (await outbox.get(one.answer_id)).request.text == ""
+
+
+async def test_the_text_of_an_answered_question_goes_with_its_message_and_no_other_does(outbox):
+    for number in (1, 2):
+        await answer(outbox, request(number, CANARY), places=(f"9.{number}",))
+    await answer(outbox, request(1, CANARY, where="board"), places=("9.3",))
+    assert await outbox.forget_asked(ChannelRef("slack", "tidepool", "general"), ["1.0", "3.0", ""]) == 1
+    texts = [
+        (await outbox.get(request(*one, where=where).answer_id)).request.text
+        for *one, where in [(1, "general"), (2, "general"), (1, "board")]
+    ]
+    assert texts == ["", CANARY, CANARY]

@@ -1,6 +1,7 @@
 """What is to be forgotten: a message, a person, a channel, a talk; by order of an admin, or of whom it concerns."""
 
 from tests.scenarios.slack.scene import every_source, kept, message
+from tests.scenarios.slack.talk import WHY_KAFKA
 
 KEY = "The zephyr key is under the stone"
 WHERE_KEY = "where is the zephyr key?"
@@ -22,6 +23,17 @@ async def test_a_forgotten_message_is_gone_for_good(house):
         await house.order("reindex", channel=house.harvest)
         await house.learned()
         assert await kept(app, "under the stone") == []
+
+
+async def test_a_question_that_its_asker_deletes_is_kept_nowhere(house):
+    async with house.bot() as app:
+        asked = house.mention(WHY_KAFKA)
+        assert "Kafka" in (await house.answer(asked)).text
+        assert {"answer", "threadlore"} <= tables(await kept(app, WHY_KAFKA))
+        house.delete(asked)
+        await house.settled()
+        assert await kept(app, WHY_KAFKA) == []
+        assert await house.rows("SELECT state FROM answer") == [("posted",)]
 
 
 async def test_a_forgotten_person_is_gone_and_may_go_on_writing(house):

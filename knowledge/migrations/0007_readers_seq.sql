@@ -1,2 +1,0 @@
--- What was read of a channel's readers is outdated when something was told of them meanwhile.
-ALTER TABLE channel ADD COLUMN readers_seq bigint NOT NULL DEFAULT 0; -- one more with each change of who may read it

@@ -78,7 +78,7 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             turns = await parts.memory.recall(asked["question"])
             return await _still_readable(parts.index, asked["scope"], turns)
 
-    def understand(asked: Asked) -> str:
+    async def understand(asked: Asked) -> str:
         return standalone(asked["question"].text, [turn.question for turn in asked["turns"]])
 
     async def retrieve(asked: Asked) -> list[Passage]:
@@ -95,24 +95,27 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
                 parts.index, asked["scope"], found, {line.ref for line in asked["question"].thread}
             )
 
-    def judge(asked: Asked) -> Verdict:
+    async def judge(asked: Asked) -> Verdict:
         return parts.test.decide(asked["passages"])
 
-    async def respond(states: AsyncIterator[Any]) -> AsyncIterator[AnswerEvent]:
-        asked: Asked = {}
-        async for state in states:
-            asked = {**asked, **state}
-        async with aclosing(_respond(parts, asked)) as events:
-            async for event in events:
-                yield event
-
-    return (
+    prepare = (
         _adding("turns", recall)
         | _adding("query", understand)
         | _adding("passages", retrieve)
         | _adding("verdict", judge)
-        | RunnableGenerator(respond)
     )
+
+    async def respond(questions: AsyncIterator[Any]) -> AsyncIterator[AnswerEvent]:
+        asked: Asked = {}
+        async for question in questions:
+            asked |= question
+        # Invoked, not streamed: a step that streams is begun before the one ahead of it has ended, or failed.
+        asked = await prepare.ainvoke(asked)
+        async with aclosing(_respond(parts, asked)) as events:
+            async for event in events:
+                yield event
+
+    return RunnableGenerator(respond)
 
 
 def _adding(key: str, step: Callable[[Asked], Any]) -> Runnable[Any, Any]:

@@ -43,6 +43,9 @@ WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted
 # What a unit with the question in it is near to is the question itself.
 UNITS_ASKING = f"SELECT l.unit_pk FROM unit_line l JOIN ({ASKING}) AS asking USING (message_pk)"  # noqa: S608 - constants alone
 
+# The graph is scanned on until enough rows are in scope; the outer query puts them in order.
+GO_ON = "SET LOCAL hnsw.iterative_scan = relaxed_order"
+
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
                       LIMIT %(limit)s) AS counted"""
@@ -179,8 +182,7 @@ class Index:
             if found is not None and found[0] <= EXACT_SCAN_UP_TO:
                 cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
             else:
-                # Go on scanning the graph until enough rows are in scope; the outer query puts them in order.
-                await connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
+                await connection.execute(GO_ON)
                 await connection.execute("SET LOCAL hnsw.ef_search = 100")
                 statement = sql.SQL(SEARCH_VECTOR_HNSW).format(
                     dimension=sql.Literal(len(vector)), model=sql.Literal(model_pk)

@@ -14,7 +14,7 @@ from adapters.discord.buttons import on_button, pressed_in
 from adapters.discord.files import with_files
 from adapters.discord.guild import Guild
 from adapters.discord.history import message, moment
-from adapters.discord.learning import look_round, on_channel, on_member
+from adapters.discord.learning import on_channel, on_member, on_roles
 from adapters.discord.messages import MessageReader, edited_at, snowflake
 from adapters.discord.ordering import on_command
 from adapters.discord.places import PLATFORM
@@ -112,7 +112,7 @@ async def _on_place(guild: Guild, happened: seen.Seen) -> None:
         case seen.MemberChanged(user_id):
             await on_member(guild, user_id)
         case seen.RolesChanged():
-            await look_round(guild)
+            await on_roles(guild)
         case seen.GuildGone():
             for joined in await guild.desk.upkeep.joined(PLATFORM, guild.workspace):
                 await observe([Hidden(joined.ref)])

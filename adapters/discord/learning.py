@@ -18,7 +18,7 @@ from adapters.discord.permissions import (
 )
 from adapters.discord.places import PLATFORM
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
-from knowledge.messages import Channel, Happening, Hidden, Joined, Left, Person, Visibility
+from knowledge.messages import Channel, ChannelRef, Happening, Hidden, Joined, Left, Person, Visibility
 
 log = structlog.get_logger()
 
@@ -41,12 +41,31 @@ async def look_round(guild: Guild) -> None:
     readable = [channel for channel in _channels(known) if may_read(channel, known.me)]
     for channel in readable:
         await enter(guild, channel)
-    open_ids = {str(channel.id) for channel in readable}
-    for one in before:
-        if one.ref.channel_id not in open_ids:
-            await on_channel(guild, one.ref.channel_id)
+    await _leave_others(guild, [one.ref for one in before], readable)
     if not before and readable:
         await _post_notice(guild)
+
+
+async def on_roles(guild: Guild) -> None:
+    """Roles allow something else. What was for everybody and still is needs no look: questions wait for this.
+
+    Errors: `SourceUnavailable`, `KnowledgeUnavailable`.
+    """
+    known = guild.guild
+    before = await guild.desk.upkeep.joined(PLATFORM, guild.workspace)
+    public = {one.ref.channel_id for one in before if one.visibility is Visibility.PUBLIC}
+    readable = [channel for channel in _channels(known) if may_read(channel, known.me)]
+    for channel in readable:
+        if str(channel.id) not in public or described(channel).visibility is not Visibility.PUBLIC:
+            await enter(guild, channel)
+    await _leave_others(guild, [one.ref for one in before], readable)
+
+
+async def _leave_others(guild: Guild, before: Sequence[ChannelRef], readable: Sequence[Readable]) -> None:
+    open_ids = {str(channel.id) for channel in readable}
+    for ref in before:
+        if ref.channel_id not in open_ids:
+            await on_channel(guild, ref.channel_id)
 
 
 async def enter(guild: Guild, channel: Readable) -> None:

@@ -182,13 +182,13 @@ async def test_who_may_no_longer_see_a_channel_hears_of_its_private_threads_no_m
 @pytest.fixture
 def slow_to_learn(monkeypatch):
     """What was told of channels and roles takes a while to be taken in, as in a large guild."""
-    for name in ("on_channel", "look_round"):
+    for name in ("on_channel", "on_roles"):
         monkeypatch.setattr(handling, name, slowly(getattr(handling, name)))
 
 
 def slowly(handler):
     async def handle(*told):
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(3.0)
         await handler(*told)
 
     return handle

@@ -64,6 +64,11 @@ SELECT unit_pk, 1 - distance FROM (
     ORDER BY distance LIMIT %(limit)s) AS found
 ORDER BY distance + 0"""
 
+COSINES = f"""
+SELECT unit_pk, 1 - (embedding <=> %(vector)s) FROM unit_vector
+WHERE model_pk = %(model)s AND unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)
+  AND unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
+
 LINES = """
 SELECT l.unit_pk, l.line_no, m.message_pk, m.rev, c.platform, c.workspace, c.channel_id, m.message_id, c.channel_pk,
        c.name, coalesce(p.name, ''), substr(m.body, l.begin_char + 1, l.end_char - l.begin_char), m.posted_at,
@@ -194,6 +199,25 @@ class Index:
             asking = await connection.execute(UNITS_ASKING, _asking(asked_in))
             own = {unit_pk for (unit_pk,) in await asking.fetchall()}
             return [hit for hit in hits if hit.unit_pk not in own]
+
+    async def cosines(
+        self,
+        scope: Sequence[int],
+        model_pk: int,
+        vector: Sequence[float],
+        units: Sequence[int],
+        asked_in: MessageRef | None = None,
+    ) -> dict[int, float]:
+        """How near these units are to the vector, those of them that are in scope and have one."""
+        if not units:
+            return {}
+        row: dict[str, Any] = {
+            "model": model_pk,
+            "vector": HalfVector(list(vector)),
+            "units": list(units),
+            **_asking(asked_in),
+        }
+        return dict(await self._database.read(scope, COSINES, row))
 
     async def lines(self, scope: Sequence[int], units: Sequence[int], loose: Sequence[int]) -> dict[int, list[Line]]:
         """The lines of units, in order, as they stand now; `loose` messages are in no unit yet.

@@ -1,5 +1,6 @@
 """ScopedRetriever: built for one question with its Scope, which stands in every SQL statement it runs."""
 
+import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,8 @@ CANDIDATES = 4_000
 MOST_CANDIDATES = 8_000
 MOST_TERMS = 64
 VECTOR_HITS = 100
+# Units found by words whose vectors are looked at too.
+WORD_HITS = 30
 # Units whose lines are fetched, before overlapping passages are dropped.
 SHORTLIST = 60
 
@@ -60,8 +63,8 @@ class Search:
         near = await self._near(query) if dense else None
         async with self._index.snapshot() as index:
             words, loose = await _words(index, query, scope, asked_in) if lexical else ({}, {})
-            hits = await index.search_vector(scope.channel_pks, *near, VECTOR_HITS, asked_in) if near else []
-            ranked = fuse(words, {hit.unit_pk: hit.cosine for hit in hits})[:SHORTLIST]
+            cosines = await _cosines(index, near, scope, words, asked_in) if near else {}
+            ranked = fuse(words, cosines)[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [loose[scored.unit] for scored in ranked if scored.unit in loose]
             lines = await index.lines(scope.channel_pks, units, alone)
@@ -140,6 +143,24 @@ async def _words(
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
     return rank_words(described, placed, lengths), loose
+
+
+async def _cosines(
+    index: Index, near: tuple[int, list[float]], scope: Scope, words: Mapping[int, Scored], asked_in: MessageRef | None
+) -> dict[int, float]:
+    """The units nearest in meaning, and how near those are that hold the question's words best.
+
+    Among hundreds of much the same text, the only one with the right number in it may not be among the nearest.
+    """
+    hits = await index.search_vector(scope.channel_pks, *near, VECTOR_HITS, asked_in)
+    cosines = {hit.unit_pk: hit.cosine for hit in hits}
+    best = heapq.nlargest(WORD_HITS, (scored for scored in words.values() if scored.unit > 0), key=_by_words)
+    missing = [scored.unit for scored in best if scored.unit not in cosines]
+    return cosines | await index.cosines(scope.channel_pks, *near, missing, asked_in)
+
+
+def _by_words(scored: Scored) -> float:
+    return scored.words
 
 
 def _telling(words: Sequence[str], df: Sequence[int]) -> tuple[list[int], list[int]]:

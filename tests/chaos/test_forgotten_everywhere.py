@@ -10,6 +10,7 @@ from bot.retraction import Retraction
 from bot.telemetry import setup_logging
 from knowledge import archive
 from knowledge.lexical import term_id
+from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.scene import every_source
 
 GONE_SECONDS = 60.0
@@ -57,7 +58,7 @@ async def deleted_after_answers(house, redis_url, count):
     A third was edited before, a third stands in threads.
     """
     words = [f"zephyrine{number}q" for number in range(count)]
-    async with house.bot(every_source) as app:
+    async with house.bot(every_source, limits=UNLIMITED) as app:
         said = []
         for number, word in enumerate(words):
             text = f"the {word} lies under stone {number}"

@@ -12,6 +12,7 @@ from bot.inbox import PostgresInbox
 from knowledge.database import connect
 from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.verdict import SOUND, verdict
+from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.talk import WHY_KAFKA, Tidepool
 
 STORED = "SELECT message_id FROM message WHERE NOT deleted AND message_id = ANY(%(ids)s)"
@@ -36,7 +37,7 @@ async def talked_to_while_read_only(tidepool, server_url, seconds):
     """Messages and questions come in all the while. Returns those, and how many were acknowledged meanwhile."""
     slack = tidepool.slack
     slack.server.ack_seconds, slack.server.retry_delays = 2.0, (0.1, 1.0, *[1.0] * int(seconds))
-    async with tidepool.bot():
+    async with tidepool.bot(limits=UNLIMITED):
         asked, said = [], []
         async with read_only(server_url):
             before = len(slack.acks)

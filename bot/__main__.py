@@ -3,6 +3,7 @@
 import typer
 
 from bot.commands import admin, backup, measure, operate, serve
+from bot.telemetry import setup_logging
 
 app = typer.Typer(
     name="threadlore",
@@ -18,7 +19,8 @@ app.add_typer(measure.evaluate, name="eval")
 
 
 def main() -> None:
-    """Entry point of the installed command."""
+    """Entry point of the installed command. Standard output is for answers: the log goes elsewhere from the start."""
+    setup_logging()
     app()
 
 

@@ -131,6 +131,20 @@ def test_the_demo_runs_from_nothing(threadlore):
     assert "https://tidepool.example/archives/" in result.stdout
 
 
+@pytest.mark.model
+def test_an_evaluation_prints_one_document_whatever_its_texts_hold(threadlore, tmp_path):
+    texts = {"1": "The olive\u200b press stands behind the mill", "2": "Lunch is at noon"}
+    rows = [{"id": key, "text": text, "lang": "en"} for key, text in texts.items()]
+    query = {"id": "q1", "text": "where is the olive press?", "lang": "en", "answers": None, "answerable": True}
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "queries.jsonl").write_text(json.dumps(query))
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\t1\t1\n")
+    result = threadlore("eval", "retrieval", "--data", str(tmp_path), "--json")
+    assert result.returncode == 0, result.stderr
+    [found] = json.loads(result.stdout)["sets"]
+    assert found["line"]["recall@5"] == 1.0
+
+
 def test_doctor_tells_what_to_mend(threadlore, tmp_path):
     result = threadlore("doctor", "--json", MODEL__PATH="/no/such.gguf", EMBEDDING__PATH="/no/other.gguf")
     checks = {check["name"]: check for check in json.loads(result.stdout)}

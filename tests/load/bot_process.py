@@ -14,6 +14,7 @@ from bot.lifecycle import run_until_stopped
 from bot.wiring import open_app
 from tests.fakes.models import WordEmbedding, first_source, scripted
 from tests.load.mutants import MUTANTS
+from tests.load.stalls import note_stalls
 
 
 async def main(counter: Path, delay_seconds: float) -> None:
@@ -27,7 +28,9 @@ async def main(counter: Path, delay_seconds: float) -> None:
         for adapter in app.adapters:
             await adapter.open(app.desk)
         print("ready", flush=True)
+        stalls = asyncio.create_task(note_stalls(counter.with_name("stalls")))
         await run_until_stopped(*services(app))
+        stalls.cancel()
 
 
 if __name__ == "__main__":

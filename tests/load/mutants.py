@@ -1,11 +1,13 @@
 """What a bot process can be told to do wrong, by name: each breaks the one thing that a promise rests on."""
 
 import os
+import time
 from dataclasses import replace
 from uuid import uuid4
 
 from bot.inbox import PostgresInbox
 from bot.outbox import Outbox
+from tests.fakes.models import ScriptedModel
 
 
 def known_by_event():
@@ -32,11 +34,21 @@ def known_by_memory():
         return not is_known(key) and await accept(inbox, replace(delivery, delivery_id=key))
 
     async def open_by_memory(outbox, request):
-        return not is_known(request.answer_id) and await open_question(
-            outbox, replace(request, answer_id=str(uuid4()))
-        )
+        return not is_known(request.answer_id) and await open_question(outbox, replace(request, answer_id=str(uuid4())))
 
     PostgresInbox.accept, Outbox.open = accept_by_memory, open_by_memory
 
 
-MUTANTS = {one.__name__: one for one in (known_by_event, known_by_memory)}
+def generation_on_the_loop():
+    """The model works where everybody waits for a turn."""
+    sound = ScriptedModel._astream
+
+    async def work(model, *arguments, **more):
+        time.sleep(model.delay_seconds)
+        async for chunk in sound(model, *arguments, **more):
+            yield chunk
+
+    ScriptedModel._astream = work
+
+
+MUTANTS = {one.__name__: one for one in (known_by_event, known_by_memory, generation_on_the_loop)}

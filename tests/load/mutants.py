@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 from uuid import uuid4
 
+import knowledge.archive
 from bot.inbox import PostgresInbox
 from bot.outbox import Outbox
 from tests.fakes.models import ScriptedModel
@@ -51,4 +52,10 @@ def generation_on_the_loop():
     ScriptedModel._astream = work
 
 
-MUTANTS = {one.__name__: one for one in (known_by_event, known_by_memory, generation_on_the_loop)}
+def old_words_kept():
+    """An edit adds its words to those of before."""
+    statement = knowledge.archive.UPSERT.replace("terms = EXCLUDED.terms", "terms = m.terms || EXCLUDED.terms")
+    knowledge.archive.UPSERT = statement
+
+
+MUTANTS = {one.__name__: one for one in (known_by_event, known_by_memory, generation_on_the_loop, old_words_kept)}

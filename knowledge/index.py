@@ -54,6 +54,8 @@ SELECT unit_pk, 1 - distance FROM (
     WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)) AS scanned
 ORDER BY distance + 0 LIMIT %(limit)s"""
 
+# The graph is scanned until enough rows are in scope; the outer query puts them in order.
+SCAN_ON = "SET LOCAL hnsw.iterative_scan = relaxed_order"
 SEARCH_VECTOR_HNSW = """
 SELECT unit_pk, 1 - distance FROM (
     SELECT unit_pk, embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
@@ -179,8 +181,7 @@ class Index:
             if found is not None and found[0] <= EXACT_SCAN_UP_TO:
                 cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
             else:
-                # Go on scanning the graph until enough rows are in scope; the outer query puts them in order.
-                await connection.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
+                await connection.execute(SCAN_ON)
                 await connection.execute("SET LOCAL hnsw.ef_search = 100")
                 statement = sql.SQL(SEARCH_VECTOR_HNSW).format(
                     dimension=sql.Literal(len(vector)), model=sql.Literal(model_pk)

@@ -19,6 +19,8 @@ from knowledge.scope import Audience, Scope
 from tests.fakes.models import WordEmbedding
 from tests.talk import channel, deleted, described, said
 
+LATEST = "SELECT model_pk, name, dimension, state, source FROM embedding_model ORDER BY model_pk DESC LIMIT 1"
+
 
 class World:
     """A small index with everything around it."""
@@ -278,6 +280,60 @@ async def test_another_model_builds_a_second_index_and_takes_over_when_complete(
     search = Search(Index(database), world.models, {"other": ModelEmbeddings(successor)})
     passages = await search.passages("text 3", await world.scope(), lexical=False, limit=1)
     assert passages[0].lines[0].ref.message_id == "3"
+
+
+class Mirrored(WordEmbedding):
+    """A model of the same size, whose numbers mean something else."""
+
+    def _vector(self, text):
+        return super()._vector(text)[::-1]
+
+
+async def found_while_another_model_is_built(world):
+    """Of twenty messages, how many are found by meaning: before it is complete, and after."""
+    words = [letter * 7 for letter in "abcdefghijklmnopqrst"]
+    await world.say(*(said(word, word, minute=n * 1500) for n, word in enumerate(words)))
+    await world.indexer.drain()
+    successor = ModelEmbeddings(Mirrored("other"))
+    indexer = Indexer(world.database, successor)
+    at_hand = {world.embeddings.name: world.embeddings, successor.name: successor}
+    search, scope = Search(Index(world.database), world.models, at_hand), await world.scope()
+
+    async def found():
+        count = 0
+        for word in words:
+            passages = await search.passages(word, scope, lexical=False, limit=1)
+            count += [line.text for one in passages for line in one.lines] == [word]
+        return count
+
+    await indexer.index_batch()
+    assert 0 < await indexer.waiting() < 20
+    meanwhile = await found()
+    await indexer.drain()
+    return meanwhile, await found()
+
+
+async def test_everything_is_found_while_another_model_is_built_and_after(world):
+    assert await found_while_another_model_is_built(world) == (20, 20)
+
+
+async def test_switching_to_another_model_before_it_is_complete_would_be_caught(world, monkeypatch):
+    monkeypatch.setattr("knowledge.models.ACTIVE", LATEST)
+    meanwhile, after = await found_while_another_model_is_built(world)
+    assert meanwhile < after == 20
+
+
+async def test_comparing_vectors_of_two_models_would_be_caught(world, monkeypatch):
+    sound = Search._near
+
+    async def near(search, query):
+        active = await sound(search, query)
+        latest = list(search._embeddings.values())[-1]
+        return active and (active[0], await latest.aembed_query(query))
+
+    monkeypatch.setattr(Search, "_near", near)
+    meanwhile, after = await found_while_another_model_is_built(world)
+    assert meanwhile < after == 20
 
 
 async def test_a_model_may_not_change_its_dimension(world, database):

@@ -68,11 +68,11 @@ class BotProcess:
         await self._process.wait()
 
 
-async def start_bot(cwd, settings, counter, *, delay=0.0, module="tests.load.bot_process"):
-    """A bot that has said it is ready."""
+async def start_bot(cwd, settings, counter, *, delay=0.0, module="tests.load.bot_process", mutants=()):
+    """A bot that has said it is ready, with these mutants in it."""
     with (cwd / "bot.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, str(counter), str(delay),
+            sys.executable, "-m", module, str(counter), str(delay), *mutants,
             cwd=cwd, env=settings, stdout=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
     line = await asyncio.wait_for(process.stdout.readline(), 90)

@@ -8,6 +8,8 @@ import pytest
 from knowledge.database import Database
 from tests.fakes.slack import FakeSlack
 from tests.load.processes import environment, start_bot
+from tests.scenarios.slack.conftest import running
+from tests.scenarios.slack.scene import eventually, rows
 
 COUNTS = """
 SELECT count(*), count(DISTINCT message_id), count(*) FILTER (WHERE deleted)
@@ -74,6 +76,29 @@ async def test_a_long_past_is_read_once_through_429s_and_kills(database_url, ser
         assert rows == distinct
         assert deleted == 0
         assert early == 0
+
+
+async def read_through_429s(settings):
+    """A short past, which Slack refuses to show three times. How many calls came too early."""
+    async with FakeSlack() as slack:
+        person = slack.add_user("quince")
+        channel = slack.add_channel("grove", members=[person])
+        slack.seed(channel, [(person, f"row {number} of the orchard was pruned") for number in range(30)])
+        slack.faults.on("conversations.history", retry_after=2, times=3)
+        async with running(settings(slack)) as (app, _):
+            await eventually(lambda: rows(app, "SELECT 1 FROM job WHERE kind = 'backfill' AND state = 'done'"))
+            assert await rows(app, "SELECT count(*) >= 30 FROM message WHERE NOT deleted") == [(True,)]
+        assert sum(call.outcome == "ratelimited" for call in slack.calls) == 3
+        return early_calls(slack.calls, "conversations.history")
+
+
+async def test_no_call_comes_before_slack_allows_it(slack_settings):
+    assert await read_through_429s(slack_settings) == 0
+
+
+async def test_calling_again_without_waiting_as_told_would_be_caught(slack_settings, monkeypatch):
+    monkeypatch.setattr("adapters.slack.calls._retry_after", lambda _: 0.0)
+    assert await read_through_429s(slack_settings) > 0
 
 
 def early_calls(calls, method):

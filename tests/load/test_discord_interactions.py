@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes.discord import FakeDiscord
 from tests.load.processes import bots, environment
+from tests.load.stalls import STALL_MS, stall_figures
 
 ANSWER_SECONDS = 3.0
 ROUND_TRIP_SECONDS = 0.1
@@ -39,12 +40,14 @@ async def test_every_interaction_is_deferred_while_questions_wait(database_url, 
             await discord.until(lambda: not unanswered(given), timeout=60)
         seconds = sorted(one.deferred_after or ANSWER_SECONDS * 10 for one in given)
         at = lambda share: seconds[min(int(share * len(seconds)), len(seconds) - 1)]  # noqa: E731
+        stalls = stall_figures(tmp_path / "stalls")
         report(
             "interactions", count=count, waiting=waiting, failed=sum(one.has_failed for one in given),
             p50_ms=round(at(0.5) * 1000, 1), p99_ms=round(at(0.99) * 1000, 1), p999_ms=round(at(0.999) * 1000, 1),
-            max_ms=round(seconds[-1] * 1000, 1),
+            max_ms=round(seconds[-1] * 1000, 1), **stalls,
         )  # fmt: skip
         assert seconds[-1] <= ANSWER_SECONDS
+        assert stalls["stall_p999_ms"] <= size(*STALL_MS)
 
 
 async def bursts(discord, channel, people, count):

@@ -11,6 +11,7 @@ import pytest
 from adapters.discord import client, history
 from bot.config import Settings
 from tests.fakes.discord import Clock, FakeDiscord
+from tests.scenarios.mutants import no_second_reading
 from tests.scenarios.slack.conftest import running
 
 STORED = "SELECT message_id, body FROM message WHERE NOT deleted"
@@ -43,39 +44,59 @@ def budget(monkeypatch):
     return clock
 
 
+@pytest.fixture
+async def fake(budget):
+    async with FakeDiscord(check_shapes=False) as opened:
+        opened.gateway.handshake.clock = budget
+        opened.gateway.handshake.strict = True
+        yield opened
+
+
+@pytest.fixture
+def settings(fake, database_url, servers):
+    return Settings(
+        _env_file=None,
+        database={"url": database_url},
+        redis={"url": servers[1]},
+        discord={"token": fake.token, "api_url": fake.api_url, "gateway_url": fake.gateway_url},
+    )
+
+
 @pytest.mark.timeout(14_400)
-async def test_nothing_is_lost_and_nothing_stays(database_url, servers, budget, size, report):
+async def test_nothing_is_lost_and_nothing_stays(settings, fake, size, report):
     each, dice = size(10, 1000), random.Random(7)
     kinds = dice.sample(list(KINDS) * each, each * len(KINDS))
-    async with FakeDiscord(check_shapes=False) as fake:
-        fake.gateway.handshake.clock = budget
-        fake.gateway.handshake.strict = True
-        talk = Talk(fake, dice)
-        settings = Settings(
-            _env_file=None,
-            database={"url": database_url},
-            redis={"url": servers[1]},
-            discord={"token": fake.token, "api_url": fake.api_url, "gateway_url": fake.gateway_url},
-        )
-        async with running(settings) as (app, _):
-            await fake.connected()
-            await until_kept(app, talk)
-            writing = asyncio.create_task(talk.go_on())
-            for number, kind in enumerate(kinds, 2):
-                KINDS[kind](fake.gateway)
-                await fake.connected(number, timeout=60)
-                await asyncio.sleep(dice.random() * 0.1)
-                fake.calls.clear()  # with every page that was read
-            writing.cancel()
-            missing, left = await until_kept(app, talk, seconds=size(20, 300))
-        openings = Counter(f"{one.op} {one.outcome}" for one in fake.gateway.openings)
-        report("discord_reconnects", each=each, done=dict(talk.done), openings=dict(openings))
-        assert (missing, left) == ([], [])
-        assert openings.keys() == {"identify ready", "resume resumed"}
-        assert openings["identify ready"] == 1 + each
-        # Where the machine stands still for a moment a heartbeat is late, and discord.py resumes once more by itself.
-        assert openings["resume resumed"] >= each * 4
-        assert fake.gateway.handshake.start_limit()["remaining"] > 0
+    talk = Talk(fake, dice)
+    missing, left = await broken_off(settings, fake, talk, kinds, seconds=size(20, 300))
+    openings = Counter(f"{one.op} {one.outcome}" for one in fake.gateway.openings)
+    report("discord_reconnects", each=each, done=dict(talk.done), openings=dict(openings))
+    assert (missing, left) == ([], [])
+    assert openings.keys() == {"identify ready", "resume resumed"}
+    assert openings["identify ready"] == 1 + each
+    # Where the machine stands still for a moment a heartbeat is late, and discord.py resumes once more by itself.
+    assert openings["resume resumed"] >= each * 4
+    assert fake.gateway.handshake.start_limit()["remaining"] > 0
+
+
+async def test_catching_up_at_the_start_alone_would_be_caught(settings, fake, monkeypatch):
+    no_second_reading(monkeypatch)
+    missing, left = await broken_off(settings, fake, Talk(fake, random.Random(7)), ["invalid"] * 3, seconds=4)
+    assert missing or left
+
+
+async def broken_off(settings, fake, talk, kinds, *, seconds):
+    """The gateway breaks off while somebody talks, once for each kind. What is missing then, and what is left over."""
+    async with running(settings) as (app, _):
+        await fake.connected()
+        await until_kept(app, talk)
+        writing = asyncio.create_task(talk.go_on())
+        for number, kind in enumerate(kinds, 2):
+            KINDS[kind](fake.gateway)
+            await fake.connected(number, timeout=60)
+            await asyncio.sleep(talk.dice.random() * 0.1)
+            fake.calls.clear()  # with every page that was read
+        writing.cancel()
+        return await until_kept(app, talk, seconds=seconds)
 
 
 class Talk:

@@ -11,11 +11,13 @@ import pytest
 
 from adapters.slack import connection
 from bot.errors import BadConfiguration
+from tests.scenarios.mutants import no_second_reading
 from tests.scenarios.slack.conftest import running
 from tests.scenarios.slack.scene import eventually, rows
 from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, best_source
 
 STORED = "SELECT count(*) FROM inbox"
+RED_BARN = "SELECT 1 FROM message WHERE strpos(body, 'red barn') > 0"
 ADDRESS = "http://127.0.0.1:{}/slack/events"
 
 
@@ -126,13 +128,23 @@ async def test_a_socket_that_slack_ends_is_opened_again(tidepool, reason):
         )
 
 
-async def test_what_was_said_while_no_socket_was_open_is_read(tidepool):
+async def what_was_missed_is_read(tidepool, *, seconds=PATIENCE):
     slack = tidepool.slack
     async with tidepool.bot() as app:
         slack.cut_sockets()
         slack.post(tidepool.harvest, tidepool.tamarind, "the barrels are in the red barn", silent=True)
-        await slack.connected(2, timeout=PATIENCE)
-        await eventually(lambda: rows(app, "SELECT 1 FROM message WHERE strpos(body, 'red barn') > 0"))
+        await slack.connected(4, timeout=PATIENCE)
+        await eventually(lambda: rows(app, RED_BARN), seconds=seconds)
+
+
+async def test_what_was_said_while_no_socket_was_open_is_read(tidepool):
+    await what_was_missed_is_read(tidepool)
+
+
+async def test_catching_up_at_the_start_alone_would_be_caught(tidepool, monkeypatch):
+    no_second_reading(monkeypatch)
+    with pytest.raises(AssertionError):
+        await what_was_missed_is_read(tidepool, seconds=4)
 
 
 async def test_a_question_asked_while_no_socket_was_open_is_answered_once(tidepool):
@@ -140,7 +152,7 @@ async def test_a_question_asked_while_no_socket_was_open_is_answered_once(tidepo
     async with tidepool.bot():
         slack.cut_sockets()
         ts = slack.post(tidepool.harvest, tidepool.quince, f"<@{slack.bot_user_id}> {WHY_KAFKA}", silent=True)
-        await slack.connected(2, timeout=PATIENCE)
+        await slack.connected(4, timeout=PATIENCE)
 
         def answers():
             return [one for one in slack.bot_messages(tidepool.harvest) if one.thread_ts == ts]
@@ -152,17 +164,39 @@ async def test_a_question_asked_while_no_socket_was_open_is_answered_once(tidepo
         assert len(answers()) == 1
 
 
-async def test_a_socket_that_only_answers_pings_is_noticed(tidepool, monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
+    """The watchdog, about twenty times as fast."""
     monkeypatch.setattr(connection, "LATE_SECONDS", 0.5)
     monkeypatch.setattr(connection, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(connection.Connection.__init__, "__kwdefaults__", {"silence_seconds": 2.0})
+
+
+async def silence_is_noticed(tidepool, *, seconds):
     slack = tidepool.slack
     async with tidepool.bot() as app:
         slack.mute_sockets()
         slack.post(tidepool.harvest, tidepool.tamarind, "the barrels are in the red barn")
-        began = time.monotonic()
-        await eventually(lambda: rows(app, "SELECT 1 FROM message WHERE strpos(body, 'red barn') > 0"))
-        assert time.monotonic() - began < 20
+        await eventually(lambda: rows(app, RED_BARN), seconds=seconds)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_socket_that_only_answers_pings_is_noticed(tidepool):
+    await silence_is_noticed(tidepool, seconds=20)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_watchdog_that_trusts_pings_would_be_caught(tidepool, monkeypatch):
+    asked = []
+
+    async def only_whether_it_is_open(watched):
+        asked.append(watched)
+        return not watched.is_open
+
+    monkeypatch.setattr(connection.Connection, "_is_deaf", only_whether_it_is_open)
+    with pytest.raises(AssertionError):
+        await silence_is_noticed(tidepool, seconds=8)
+    assert len(asked) > 1
 
 
 async def test_a_429_is_waited_out_to_the_second(tidepool):

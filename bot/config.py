@@ -1,14 +1,24 @@
 """Settings: one frozen model per subsystem, read once from the environment and `.env`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from limits import parse_many
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import BadConfiguration
+from knowledge.addresses import fault_in_postgresql, fault_in_redis
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -18,6 +28,25 @@ class Section(BaseModel):
     """A group of settings. A name that is not known is refused: it is a slip of the pen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+def _is_token(value: SecretStr) -> SecretStr:
+    """It travels in a header: whatever else it holds, a client refuses to send it, and quotes it."""
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("must be one line of plain letters, figures and signs")
+    return value
+
+
+def _holds_no_password(value: str | None) -> str | None:
+    """The address of a model is shown and stored, so that the model is found again."""
+    if value is not None and "@" in urlsplit(value).netloc:
+        raise ValueError("must hold no user and no password; a key goes into api_key")
+    return value
+
+
+Token = Annotated[SecretStr, AfterValidator(_is_token)]
+ModelUrl = Annotated[str | None, AfterValidator(_holds_no_password)]
 
 
 class DatabaseSettings(Section):
@@ -30,9 +59,8 @@ class DatabaseSettings(Section):
     @field_validator("url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        given = value.get_secret_value() if value is not None else None
-        if given is not None and not given.startswith(("postgresql://", "postgres://")) and "=" not in given:
-            raise ValueError("must look like postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+        if value is not None and (fault := fault_in_postgresql(value.get_secret_value())):
+            raise ValueError(fault)
         return value
 
     pool_size: int = Field(default=8, ge=2, le=100, description="Most connections this process opens.")
@@ -43,6 +71,13 @@ class RedisSettings(Section):
 
     url: SecretStr | None = Field(default=None, description="Address of Redis; without it the embedded one is used.")
 
+    @field_validator("url")
+    @classmethod
+    def _is_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (fault := fault_in_redis(value.get_secret_value())):
+            raise ValueError(fault)
+        return value
+
 
 class ModelSettings(Section):
     """The language model that writes answers: a GGUF file here, or an OpenAI-compatible server."""
@@ -50,12 +85,12 @@ class ModelSettings(Section):
     path: Path | None = Field(
         default=None, description="GGUF file; without it and without a URL the small default model is used."
     )
-    url: str | None = Field(default=None, description="OpenAI-compatible server, for example http://127.0.0.1:8080/v1.")
+    url: ModelUrl = Field(default=None, description="OpenAI-compatible server, for example http://127.0.0.1:8080/v1.")
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-fA-F]{64}$", description="Checksum that the file must have to be loaded."
     )
     name: str | None = Field(default=None, description="Name of the model on that server.")
-    api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
+    api_key: Token | None = Field(default=None, description="Key for that server, if it wants one.")
     gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
     context: int = Field(default=4096, ge=512, le=1_048_576, description="Context window in tokens.")
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
@@ -75,9 +110,9 @@ class EmbeddingSettings(Section):
     path: Path | None = Field(
         default=None, description="GGUF file; without it and without a URL multilingual-e5-small is used."
     )
-    url: str | None = Field(default=None, description="OpenAI-compatible server.")
+    url: ModelUrl = Field(default=None, description="OpenAI-compatible server.")
     name: str | None = Field(default=None, description="Name of the model; with a new name a new index is built.")
-    api_key: SecretStr | None = Field(default=None, description="Key for that server, if it wants one.")
+    api_key: Token | None = Field(default=None, description="Key for that server, if it wants one.")
     dimension: int | None = Field(
         default=None, ge=1, le=4000, description="Length of the vectors; found out when not given."
     )
@@ -139,18 +174,18 @@ class LimitSettings(Section):
 class SlackWorkspaceSettings(Section):
     """One more Slack workspace, with an app of its own."""
 
-    bot_token: SecretStr
-    app_token: SecretStr | None = None
-    signing_secret: SecretStr | None = None
+    bot_token: Token
+    app_token: Token | None = None
+    signing_secret: Token | None = None
     admins: str = ""
 
 
 class SlackSettings(Section):
     """A Slack workspace: the tokens of the app that it installed for itself."""
 
-    bot_token: SecretStr | None = Field(default=None, description="Bot token, xoxb-…; without it Slack is off.")
-    app_token: SecretStr | None = Field(default=None, description="App-level token, xapp-…, for Socket Mode.")
-    signing_secret: SecretStr | None = Field(default=None, description="Signing secret, for the HTTP Events API.")
+    bot_token: Token | None = Field(default=None, description="Bot token, xoxb-…; without it Slack is off.")
+    app_token: Token | None = Field(default=None, description="App-level token, xapp-…, for Socket Mode.")
+    signing_secret: Token | None = Field(default=None, description="Signing secret, for the HTTP Events API.")
     mode: Literal["socket", "http"] = Field(
         default="socket", description="socket: the bot calls Slack; http: Slack calls the bot at /slack/events."
     )
@@ -188,7 +223,7 @@ class SlackSettings(Section):
 class DiscordSettings(Section):
     """The Discord bot: one token for every guild that it was invited to."""
 
-    token: SecretStr | None = Field(default=None, description="Bot token; without it Discord is off.")
+    token: Token | None = Field(default=None, description="Bot token; without it Discord is off.")
     admins: str = Field(
         default="", description="Ids of people, by commas, who may give admin orders beside those who manage the guild."
     )

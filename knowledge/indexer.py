@@ -12,8 +12,8 @@ from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
-from knowledge.unit_table import Family, UnitTable
-from knowledge.units import Unit, units_of
+from knowledge.unit_table import Family, UnitTable, Vectors
+from knowledge.units import EMBED_TRIES, Unit, units_of
 
 log = structlog.get_logger()
 
@@ -34,9 +34,6 @@ WHERE (channel_pk, family) IN (
     ORDER BY marked_at DESC, family DESC LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING channel_pk, family, version, full_rebuild"""
 WAITING = "SELECT count(*) FROM dirty WHERE tries < %(tries)s"
-PARK = """
-UPDATE dirty SET reason = %(reason)s, lease_until = CASE WHEN tries < %(tries)s THEN now() ELSE 'infinity' END
-WHERE channel_pk = %(channel)s AND family = %(family)s"""
 # The model being away is no fault of the family: the try does not count.
 RELEASE = """
 UPDATE dirty SET lease_until = '-infinity', tries = tries - 1
@@ -99,30 +96,72 @@ class Indexer:
             return 0
         drafts = [(family, await self._cut(family)) for family in families]
         try:
-            await self._rebuild(model, drafts)
-        except EmbeddingUnavailable as error:
-            await self._rebuild_apart(model, drafts, error)
+            made = await self._embed(model, drafts)
+        except EmbeddingUnavailable:
+            for family in families:
+                await self._database.execute(RELEASE, {"channel": family.channel_pk, "family": family.name})
+            raise
+        for family, units in drafts:
+            await self._units.replace(family, units, model.model_pk, made)
         return len(families)
 
-    async def _rebuild(self, model: IndexModel, drafts: Sequence[_Draft]) -> None:
-        vectors = await self._embed(model, drafts)
-        for family, units in drafts:
-            await self._units.replace(family, units, model.model_pk, vectors)
+    async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
+        channel_name, said = await self._units.said_in(family)
+        units = units_of(said, channel_name=channel_name)
+        return [(unit, len(terms(unit.text))) for unit in units]
 
-    async def _rebuild_apart(self, model: IndexModel, drafts: Sequence[_Draft], error: EmbeddingUnavailable) -> None:
-        """One family at a time: a text that the model cannot take must not hold up the others.
+    async def _embed(self, model: IndexModel, drafts: Sequence[_Draft]) -> Vectors:
+        """A vector for each text: known ones from the index or this process, the rest from the model.
 
-        When the model does not even take a harmless text it is away, and all wait without blame.
+        A text that failed before is sent alone, so as not to hold up others, and after `EMBED_TRIES` never again.
         """
-        for place, draft in enumerate(drafts):
-            try:
-                await self._rebuild(model, [draft])
-            except EmbeddingUnavailable:
-                if not await self._answers():
-                    for family, _ in drafts[place:]:
-                        await self._database.execute(RELEASE, _place(family))
-                    raise error from None
-                await self._park(draft[0], "the embedding model fails on it")
+        texts = {unit.text_hash: unit.text for _, units in drafts for unit, _ in units}
+        again = {unit.text_hash for family, units in drafts if family.full_rebuild for unit, _ in units}
+        vectors = {h: self._vectors[h] for h in texts if h in self._vectors and h not in again}
+        lookup = [h for h in texts if h not in vectors and h not in again]
+        if lookup:
+            vectors |= await self._units.known_vectors(model.model_pk, lookup)
+        missing = {h: text for h, text in texts.items() if h not in vectors}
+        tries = await self._units.tries(model.model_pk, list(missing))
+        failed = await self._make(model, {h: text for h, text in missing.items() if h not in tries}, vectors)
+        for text_hash, count in tries.items():
+            if count < EMBED_TRIES:
+                failed |= await self._make(model, {text_hash: missing[text_hash]}, vectors)
+        return Vectors(vectors, tries | {h: tries.get(h, 0) + sent for h, sent in failed.items()})
+
+    async def _make(
+        self, model: IndexModel, texts: dict[bytes, str], vectors: dict[bytes, list[float]]
+    ) -> dict[bytes, int]:
+        """Adds the vectors of texts that the model is sent together, or each alone where that fails.
+
+        Returns which of them it fails on, each with how often it was sent. When it does not even take a harmless text
+        it is away, and no text is to blame: `EmbeddingUnavailable`.
+        """
+        if not texts:
+            return {}
+        try:
+            made = await self._model.aembed_documents(list(texts.values()))
+        except EmbeddingUnavailable:
+            if not await self._answers():
+                raise
+            return await self._make_apart(model, texts, vectors)
+        self.embedded += len(made)
+        for text_hash, vector in zip(texts, made, strict=True):
+            if len(vector) != model.dimension:
+                raise IndexMismatch(f"{model.name} gave {len(vector)} numbers instead of {model.dimension}.")
+            vectors[text_hash] = self._vectors[text_hash] = vector
+        while len(self._vectors) > REMEMBERED_VECTORS:
+            self._vectors.popitem(last=False)
+        return {}
+
+    async def _make_apart(
+        self, model: IndexModel, texts: dict[bytes, str], vectors: dict[bytes, list[float]]
+    ) -> dict[bytes, int]:
+        if len(texts) == 1:
+            log.warning("text_refused", model=model.name)
+            return dict.fromkeys(texts, 1)
+        alone = [await self._make(model, {text_hash: text}, vectors) for text_hash, text in texts.items()]
+        return {text_hash: sent + 1 for failed in alone for text_hash, sent in failed.items()}
 
     async def _answers(self) -> bool:
         try:
@@ -130,37 +169,3 @@ class Indexer:
         except EmbeddingUnavailable:
             return False
         return True
-
-    async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
-        channel_name, said = await self._units.said_in(family)
-        units = units_of(said, channel_name=channel_name)
-        return [(unit, len(terms(unit.text))) for unit in units]
-
-    async def _embed(self, model: IndexModel, drafts: Sequence[_Draft]) -> dict[bytes, list[float]]:
-        """A vector for each text: known ones from the index or this process, the rest from the model."""
-        texts = {unit.text_hash: unit.text for _, units in drafts for unit, _ in units}
-        again = {unit.text_hash for family, units in drafts if family.full_rebuild for unit, _ in units}
-        vectors = {h: self._vectors[h] for h in texts if h in self._vectors and h not in again}
-        lookup = [h for h in texts if h not in vectors and h not in again]
-        if lookup:
-            vectors |= await self._units.known_vectors(model.model_pk, lookup)
-        missing = [h for h in texts if h not in vectors]
-        if missing:
-            made = await self._model.aembed_documents([texts[h] for h in missing])
-            self.embedded += len(made)
-            for text_hash, vector in zip(missing, made, strict=True):
-                if len(vector) != model.dimension:
-                    raise IndexMismatch(f"{model.name} gave {len(vector)} numbers instead of {model.dimension}.")
-                vectors[text_hash] = vector
-                self._vectors[text_hash] = vector
-            while len(self._vectors) > REMEMBERED_VECTORS:
-                self._vectors.popitem(last=False)
-        return vectors
-
-    async def _park(self, family: Family, reason: str) -> None:
-        await self._database.execute(PARK, {**_place(family), "reason": reason, "tries": TRIES})
-        log.warning("family_parked", channel_pk=family.channel_pk)
-
-
-def _place(family: Family) -> dict[str, Any]:
-    return {"channel": family.channel_pk, "family": family.name}

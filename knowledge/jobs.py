@@ -6,6 +6,7 @@ from typing import Literal
 
 from knowledge.database import Database
 from knowledge.messages import ChannelRef
+from knowledge.units import EMBED_TRIES
 
 ADD_JOB = """
 INSERT INTO job (kind, channel_pk)
@@ -40,8 +41,10 @@ SELECT job_pk, report FROM job JOIN channel c USING (channel_pk)
 WHERE state = 'running' AND report IS NOT NULL AND (c.platform, c.workspace) = (%(platform)s, %(workspace)s)"""
 DROP_MISSING = "DELETE FROM missing WHERE job_pk = %(job)s"
 
-# The names of families, as units.family_of makes them.
+# The names of families, as units.family_of makes them. Texts that were given up get another chance.
 MARK_CHANNEL = """
+WITH forgiven AS (
+    DELETE FROM unit_failure f USING unit u WHERE u.unit_pk = f.unit_pk AND u.channel_pk = %(channel)s)
 INSERT INTO dirty AS d (channel_pk, family, full_rebuild, job_pk)
 SELECT DISTINCT channel_pk, CASE
     WHEN thread_id IS NOT NULL THEN 'thread:' || thread_id
@@ -79,8 +82,9 @@ FROM workspace w WHERE (w.platform, w.workspace) = (%(platform)s, %(workspace)s)
 CHANNELS = """
 SELECT c.platform, c.workspace, c.channel_id, c.name, c.visibility, c.live_count,
        (SELECT count(*) FROM unit u WHERE u.channel_pk = c.channel_pk),
-       (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until < 'infinity'),
-       (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk AND d.lease_until = 'infinity'),
+       (SELECT count(*) FROM dirty d WHERE d.channel_pk = c.channel_pk),
+       (SELECT count(DISTINCT f.unit_pk) FROM unit_failure f JOIN unit u USING (unit_pk)
+        WHERE u.channel_pk = c.channel_pk AND f.tries >= %(tries)s),
        (SELECT max(m.posted_at) FROM message m WHERE m.channel_pk = c.channel_pk AND NOT m.deleted),
        c.hidden_at IS NOT NULL, c.quarantined_at IS NOT NULL
 FROM channel c WHERE c.removed_at IS NULL
@@ -112,7 +116,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """What is known of one channel. `waiting`: to be rebuilt; `parked`: given up; `hidden`: closed.
+    """What is known of one channel. `waiting`: families to be rebuilt; `parked`: units given up; `hidden`: closed.
 
     `quarantined`: restored from a backup and not yet compared with its platform, so closed to answers.
     """
@@ -220,5 +224,5 @@ class Jobs:
 
     async def channels(self, platform: str | None = None, workspace: str | None = None) -> list[ChannelStatus]:
         """Every channel that is kept, by name; of one workspace if given."""
-        row = {"platform": platform, "workspace": workspace}
+        row = {"platform": platform, "workspace": workspace, "tries": EMBED_TRIES}
         return [ChannelStatus(*channel) for channel in await self._database.fetch(CHANNELS, row)]

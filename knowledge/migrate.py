@@ -9,10 +9,13 @@ import psycopg
 
 from knowledge.database import Connection, connect
 from knowledge.errors import KnowledgeUnavailable, SchemaMismatch
+from knowledge.index_builds import build, is_concurrent
 from knowledge.wall import raise_wall
 
-# Any fixed number: it names the lock that two starting processes contend for.
+# Any fixed number: it names the lock that two starting processes contend for. Asked for again and again, because
+# who waits in a statement has a transaction open, and an index that is built concurrently waits for those to end.
 MIGRATION_LOCK = 0x7EAD_10E
+TURN_PAUSE_SECONDS = 0.2
 OLDEST_PGVECTOR = (0, 8)
 # Who waits for a table keeps everybody else waiting behind. So a running bot is let through again after so long.
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'"
@@ -66,7 +69,7 @@ async def migrate(url: str) -> list[str]:
     """
     async with connect(url) as connection:
         await check_pgvector(connection)
-        await connection.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        await _take_turn(connection)
         try:
             await connection.execute(CREATE_VERSIONS)
             applied = await _applied(connection)
@@ -84,8 +87,26 @@ async def migrate(url: str) -> list[str]:
             await connection.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
 
 
+async def _take_turn(connection: Connection) -> None:
+    while True:
+        row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", [MIGRATION_LOCK])).fetchone()
+        if row is not None and row[0]:
+            return
+        await asyncio.sleep(TURN_PAUSE_SECONDS)
+
+
 async def _apply(connection: Connection, migration: Migration) -> None:
-    """One migration and its number in one transaction, so that a crash leaves both or neither."""
+    """One migration and its number in one transaction, so that a crash leaves both or neither.
+
+    A concurrent one has no transaction: after a crash it is run again, and its number comes last.
+    """
+    if is_concurrent(migration.sql):
+        try:
+            await build(connection, migration.sql)
+        except psycopg.errors.LockNotAvailable as error:
+            raise _held_up(migration) from error
+        await connection.execute(ADD_VERSION, [migration.version, migration.sha256])
+        return
     for _ in range(LOCK_TRIES):
         try:
             async with connection.transaction():
@@ -96,7 +117,11 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             await asyncio.sleep(LOCK_PAUSE_SECONDS)
         else:
             return
-    raise KnowledgeUnavailable(
+    raise _held_up(migration)
+
+
+def _held_up(migration: Migration) -> KnowledgeUnavailable:
+    return KnowledgeUnavailable(
         f"{migration.name} waits for tables that something has held for minutes: end long-running sessions of the "
         "database, then run `threadlore migrate` again."
     )

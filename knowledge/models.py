@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from knowledge.database import Database
 from knowledge.errors import IndexMismatch
+from knowledge.units import EMBED_TRIES
 
 # Two processes that start at once must not both create the same partition.
 LOCK = "SELECT pg_advisory_xact_lock(8222)"
@@ -21,7 +22,9 @@ ON CONFLICT (name) DO UPDATE SET state = EXCLUDED.state, source = EXCLUDED.sourc
 RETURNING model_pk, name, dimension, state, source"""
 MISSING_UNITS = """
 SELECT count(*) FROM unit u WHERE NOT EXISTS (
-    SELECT FROM unit_vector v WHERE v.model_pk = %(model)s AND v.unit_pk = u.unit_pk)"""
+    SELECT FROM unit_vector v WHERE v.model_pk = %(model)s AND v.unit_pk = u.unit_pk) AND NOT EXISTS (
+    SELECT FROM unit_failure f WHERE f.model_pk = %(model)s AND f.unit_pk = u.unit_pk AND f.tries >= %(tries)s)"""
+DROP_FAILURES = "DELETE FROM unit_failure WHERE model_pk = %(model)s"
 RETIRE = "UPDATE embedding_model SET state = 'retired' WHERE state = 'active' RETURNING model_pk"
 ACTIVATE = "UPDATE embedding_model SET state = 'active' WHERE model_pk = %(model)s"
 UNMARKED_FAMILIES = """
@@ -94,18 +97,21 @@ class IndexModels:
             return model
 
     async def switch_when_complete(self, model: IndexModel) -> bool:
-        """Makes a model the active one as soon as every unit has its vector. Returns whether it is active."""
+        """Makes a model the active one when every unit has its vector or was given up. Returns whether it is active."""
         async with self._database.transaction() as connection:
             await connection.execute(LOCK)
             row = await (await connection.execute(BY_NAME, {"name": model.name})).fetchone()
             if row is None or row[3] == "active":
                 return row is not None
-            missing = await (await connection.execute(MISSING_UNITS, {"model": model.model_pk})).fetchone()
+            missing = await (
+                await connection.execute(MISSING_UNITS, {"model": model.model_pk, "tries": EMBED_TRIES})
+            ).fetchone()
             if missing is None or missing[0] > 0:
                 return False
             retired = await (await connection.execute(RETIRE)).fetchone()
             await connection.execute(ACTIVATE, {"model": model.model_pk})
             if retired is not None:
+                await connection.execute(DROP_FAILURES, {"model": retired[0]})
                 await connection.execute(
                     sql.SQL("DROP TABLE {table}").format(table=sql.Identifier(f"unit_vector_{retired[0]}"))
                 )

@@ -7,7 +7,7 @@ from typing import Any
 from pgvector import HalfVector
 
 from knowledge.database import Connection, Database
-from knowledge.units import Said, Unit, UnitLine
+from knowledge.units import EMBED_TRIES, Said, Unit, UnitLine
 
 _SAID = """
 SELECT m.message_pk, m.message_id, coalesce(p.name, ''), m.body, m.thread_id, m.posted_at, m.seq
@@ -53,12 +53,25 @@ KNOWN_VECTORS = """
 SELECT DISTINCT ON (u.text_hash) u.text_hash, v.embedding FROM unit u JOIN unit_vector v USING (unit_pk)
 WHERE v.model_pk = %(model)s AND u.text_hash = ANY(%(hashes)s)"""
 
+TRIED = """
+SELECT u.text_hash, max(f.tries) FROM unit u JOIN unit_failure f USING (unit_pk)
+WHERE f.model_pk = %(model)s AND u.text_hash = ANY(%(hashes)s) GROUP BY u.text_hash"""
+ADD_FAILURE = """
+INSERT INTO unit_failure (model_pk, unit_pk, tries, reason)
+VALUES (%(model)s, %(unit)s, %(tries)s, 'the embedding model fails on it')
+ON CONFLICT (unit_pk, model_pk) DO UPDATE SET tries = EXCLUDED.tries, reason = EXCLUDED.reason"""
+DROP_FAILURE = "DELETE FROM unit_failure WHERE model_pk = %(model)s AND unit_pk = %(unit)s"
+
 LOCK_CHANNEL = "SELECT name FROM channel WHERE channel_pk = %(channel)s AND removed_at IS NULL FOR NO KEY UPDATE"
 CHANNEL_NAME = "SELECT name FROM channel WHERE channel_pk = %(channel)s"
 LOCK_DIRTY = "SELECT version FROM dirty WHERE channel_pk = %(channel)s AND family = %(family)s FOR UPDATE"
 CLEAR_DIRTY = "DELETE FROM dirty WHERE channel_pk = %(channel)s AND family = %(family)s"
 RELEASE_DIRTY = """
 UPDATE dirty SET lease_until = '-infinity', tries = 0 WHERE channel_pk = %(channel)s AND family = %(family)s"""
+# What could be embedded again has been. The new version keeps whoever takes an order back from clearing the rest.
+TRY_AGAIN = """
+UPDATE dirty SET lease_until = '-infinity', tries = 0, full_rebuild = false, version = version + 1
+WHERE channel_pk = %(channel)s AND family = %(family)s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,14 @@ class Family:
     name: str
     version: int
     full_rebuild: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What the model made of texts, by hash: vectors, and how often it was tried on those that it fails on."""
+
+    made: dict[bytes, list[float]]
+    failed: dict[bytes, int]
 
 
 class UnitTable:
@@ -91,15 +112,16 @@ class UnitTable:
         rows = await self._database.fetch(KNOWN_VECTORS, {"model": model_pk, "hashes": list(hashes)})
         return {bytes(text_hash): embedding.to_list() for text_hash, embedding in rows}
 
-    async def replace(
-        self,
-        family: Family,
-        units: Sequence[tuple[Unit, int]],
-        model_pk: int,
-        vectors: dict[bytes, list[float]],
-    ) -> bool:
+    async def tries(self, model_pk: int, hashes: Sequence[bytes]) -> dict[bytes, int]:
+        """How often this model failed on each of these texts, where it did."""
+        rows = await self._database.fetch(TRIED, {"model": model_pk, "hashes": list(hashes)}) if hashes else []
+        return {bytes(text_hash): tries for text_hash, tries in rows}
+
+    async def replace(self, family: Family, units: Sequence[tuple[Unit, int]], model_pk: int, vectors: Vectors) -> bool:
         """Puts a family's units (each with its number of search terms) and vectors in place of the old ones.
 
+        A unit whose text the model fails on is stored without a vector: words find it. The family is tried again until
+        each text has its vector or is given up.
         One transaction. Returns False, and changes nothing, when a message of the family changed
         after it was claimed: writing then could bring back a deleted text's vector.
         """
@@ -113,7 +135,8 @@ class UnitTable:
                 return False
             stored = await (await connection.execute(UNITS_OF_FAMILY, row)).fetchall()
             await _write_units(connection, family, stored, units, model_pk, vectors)
-            await connection.execute(CLEAR_DIRTY, row)
+            again = any(vectors.failed.get(unit.text_hash, EMBED_TRIES) < EMBED_TRIES for unit, _ in units)
+            await connection.execute(TRY_AGAIN if again else CLEAR_DIRTY, row)
             return True
 
 
@@ -123,7 +146,7 @@ async def _write_units(  # noqa: PLR0917 -- one row of each table that it writes
     stored: Sequence[tuple[Any, ...]],
     units: Sequence[tuple[Unit, int]],
     model_pk: int,
-    vectors: dict[bytes, list[float]],
+    vectors: Vectors,
 ) -> None:
     kept = {(bytes(text_hash), *_shape(*shape)): pk for pk, text_hash, *shape in stored}
     wanted = {(unit.text_hash, *_unit_shape(unit.lines)): (unit, terms) for unit, terms in units}
@@ -132,10 +155,12 @@ async def _write_units(  # noqa: PLR0917 -- one row of each table that it writes
         unit_pk = kept.get(key)
         if unit_pk is None:
             unit_pk = await _add_unit(connection, family, unit, term_count)
-        vector = vectors.get(unit.text_hash)
-        if vector is not None:
-            row = {"model": model_pk, "unit": unit_pk, "channel": family.channel_pk, "vector": HalfVector(vector)}
-            await connection.execute(ADD_VECTOR, row)
+        row: dict[str, Any] = {"model": model_pk, "unit": unit_pk, "channel": family.channel_pk}
+        if (vector := vectors.made.get(unit.text_hash)) is not None:
+            await connection.execute(ADD_VECTOR, {**row, "vector": HalfVector(vector)})
+            await connection.execute(DROP_FAILURE, row)
+        elif (tries := vectors.failed.get(unit.text_hash)) is not None:
+            await connection.execute(ADD_FAILURE, {**row, "tries": tries})
 
 
 async def _add_unit(connection: Connection, family: Family, unit: Unit, term_count: int) -> int:

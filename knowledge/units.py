@@ -19,6 +19,8 @@ OVERLAP_LINES = 2
 BURST_GAP_SECONDS = 300
 # Chinese says in one character what English says in about three; the embedding counts both as tokens.
 CJK_CHAR_COST = 2.5
+# A text that a model fails on is sent to it so often, then never again.
+EMBED_TRIES = 5
 # Undated talk that only knows its order is cut into stretches of this many numbers.
 SEQ_FAMILY = 200
 

@@ -152,6 +152,15 @@ CREATE TABLE unit_vector (
 CREATE INDEX unit_vector_unit ON unit_vector (unit_pk);
 CREATE INDEX unit_vector_channel ON unit_vector (model_pk, channel_pk);
 
+-- A unit whose text an embedding model fails on: it has no vector from that model, and words alone find it.
+CREATE TABLE unit_failure (
+    unit_pk      bigint NOT NULL REFERENCES unit ON DELETE CASCADE,
+    model_pk     integer NOT NULL REFERENCES embedding_model,
+    tries        integer NOT NULL,               -- given up after the fifth
+    reason       text NOT NULL,
+    PRIMARY KEY (unit_pk, model_pk)
+);
+
 -- A workspace whose platform is connected. Here memberships count only while they are fresh.
 CREATE TABLE workspace (
     platform     text NOT NULL,

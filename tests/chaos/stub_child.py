@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import zlib
 from pathlib import Path
 
 from bot.generation.sequence import (
@@ -33,6 +34,7 @@ from bot.generation.sequence import (
 
 JOURNAL = Path(sys.argv[1])
 MOST_GPU_LAYERS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+DIMENSION = 256
 DEATHS = {"SEGV": signal.SIGSEGV, "ABRT": signal.SIGABRT, "KILL": signal.SIGKILL, "HANG": signal.SIGSTOP}
 ANSWER = ["The ", "tide ", "table ", "is ", "in ", "the ", "harbour ", "office."]
 
@@ -66,6 +68,15 @@ def obey(text, moment):
         time.sleep(0.05)
 
 
+def vector_of(text):
+    """Texts that share words are near each other."""
+    vector = [0.0] * DIMENSION
+    for word in text.lower().split():
+        vector[zlib.crc32(word.encode()) % DIMENSION] += 1.0
+    length = sum(value * value for value in vector) ** 0.5 or 1.0
+    return tuple(value / length for value in vector)
+
+
 def work(request, n_ctx):
     match request:
         case Count():
@@ -74,7 +85,7 @@ def work(request, n_ctx):
             vectors = []
             for text in request.texts:
                 obey(text, "!")
-                vectors.append((1.0, *[0.0] * 7))
+                vectors.append(vector_of(text))
                 say(Progress(request.request_id, len(vectors)))
             say(Vectors(request.request_id, tuple(vectors)))
         case Generate():
@@ -107,8 +118,8 @@ def main():
         return
     say(
         Ready(
-            Report(True, spec.gpu_layers, 33, spec.gpu_layers, ("CUDA0",), "stub", "stub", 10**9, spec.n_ctx, 8192, 8,
-                   "chatml", False, "mean", "bpe", 1, has_network=False)
+            Report(True, spec.gpu_layers, 33, spec.gpu_layers, ("CUDA0",), "stub", "stub", 10**9, spec.n_ctx, 8192,
+                   DIMENSION, "chatml", False, "mean", "bpe", 1, has_network=False)
         )
     )  # fmt: skip
     while True:

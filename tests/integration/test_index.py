@@ -248,8 +248,50 @@ async def test_a_text_the_model_cannot_take_does_not_hold_up_the_others(world, d
     world.model.poison = "poison"
     for _ in range(8):
         await world.indexer.index_batch()
-    assert await database.fetch("SELECT count(*) FROM unit") == [(9,)]
-    assert await database.fetch("SELECT family, tries FROM dirty") == [("day:2026-03-11", 5)]
+    assert await database.fetch("SELECT count(*) FROM unit_vector") == [(9,)]
+    assert await database.fetch("SELECT family, tries FROM unit JOIN unit_failure USING (unit_pk)") == [
+        ("day:2026-03-11", 5)
+    ]
+    assert await database.fetch("SELECT * FROM dirty") == []
+
+
+async def test_a_text_that_fails_is_sent_five_times_once_with_others_then_alone(world):
+    sent = []
+    take = world.model.embed_passages
+
+    async def listening(texts):
+        sent.append([text for text in texts if "hello" not in text])
+        return await take(texts)
+
+    world.model.embed_passages = listening
+    world.model.poison = "poison"
+    await world.say(said("1", "poison"), *(said(str(n), f"good {n}", minute=n * 10) for n in range(2, 6)))
+    await world.indexer.drain()
+    bad = [texts for texts in sent if any("poison" in text for text in texts)]
+    assert [len(texts) for texts in bad] == [5, 1, 1, 1, 1]
+
+
+async def test_a_text_that_failed_and_is_taken_after_all_has_its_vector_and_no_blame(world, database):
+    await world.say(said("1", "poison"))
+    world.model.poison = "poison"
+    await world.indexer.index_batch()
+    assert await database.fetch("SELECT tries FROM unit_failure") == [(1,)]
+    world.model.poison = None
+    await world.indexer.drain()
+    assert await database.fetch("SELECT * FROM unit_failure") == []
+    assert await world.found("poison", lexical=False) == [["1"]]
+
+
+async def test_a_cancelled_order_does_not_forget_a_text_that_waits_for_its_next_try(world, database):
+    await world.say(said("1", "poison"))
+    world.model.poison = "poison"
+    await world.indexer.drain()
+    ordered = await Jobs(database).reindex(channel("general"), since=None, full=False)
+    assert ordered is not None
+    await world.indexer.index_batch()
+    assert await Jobs(database).cancel(ordered[0])
+    await world.indexer.drain()
+    assert await database.fetch("SELECT tries FROM unit_failure") == [(5,)]
 
 
 async def test_two_indexers_share_the_work(world, database):
@@ -334,6 +376,28 @@ async def test_comparing_vectors_of_two_models_would_be_caught(world, monkeypatc
     monkeypatch.setattr(Search, "_near", near)
     meanwhile, after = await found_while_another_model_is_built(world)
     assert meanwhile < after == 20
+
+
+async def test_a_model_takes_over_without_the_texts_that_it_fails_on(world, database):
+    await world.say(said("1", "poison"), *(said(str(n), f"text {n}", minute=n * 10) for n in range(2, 9)))
+    await world.indexer.drain()
+    successor = WordEmbedding("other", 2048)
+    successor.poison = "poison"
+    await Indexer(database, ModelEmbeddings(successor)).drain()
+    active = await world.models.active()
+    assert active is not None
+    assert active.name == "other"
+    assert await database.fetch("SELECT count(*) FROM unit_vector") == [(7,)]
+    assert [one.parked for one in await Jobs(database).channels()] == [0, 1]
+
+
+async def test_what_the_former_model_failed_on_is_forgotten_with_it(world, database):
+    await world.say(said("1", "poison"))
+    world.model.poison = "poison"
+    await world.indexer.drain()
+    await Indexer(database, ModelEmbeddings(WordEmbedding("other", 2048))).drain()
+    assert await database.fetch("SELECT count(*) FROM unit_vector") == [(1,)]
+    assert await database.fetch("SELECT * FROM unit_failure") == []
 
 
 async def test_a_model_may_not_change_its_dimension(world, database):

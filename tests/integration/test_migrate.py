@@ -12,7 +12,7 @@ import pytest
 from knowledge import migrate as module
 from knowledge.database import connect, drop_database, ensure_database
 from knowledge.errors import KnowledgeUnavailable, SchemaMismatch
-from knowledge.migrate import migrate, pending_in, prepare, shipped
+from knowledge.migrate import Migration, migrate, pending_in, prepare, shipped
 
 CATALOGUE = """
 SELECT 'column', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
@@ -27,7 +27,14 @@ UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constra
 WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'schema_version' ORDER BY 1, 2, 3"""
 
 REPOSITORY = Path(__file__).parents[2]
-MIGRATING = "import asyncio, sys; from knowledge.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
+# Beside those that are shipped, the tests apply one that they make up: number, name, statements.
+WIDER = (9001, "9001_wider.sql", "ALTER TABLE channel ADD COLUMN depth integer NOT NULL DEFAULT 0;")
+MIGRATING = """
+import asyncio, sys
+from knowledge import migrate as module
+shipped = module.shipped()
+module.shipped = lambda: [*shipped, module.Migration(int(sys.argv[2]), *sys.argv[3:])]
+asyncio.run(module.migrate(sys.argv[1]))"""
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
@@ -100,17 +107,23 @@ async def test_a_migration_that_waits_for_its_table_makes_everybody_wait(empty, 
     assert await longest_wait(empty, monkeypatch, "SELECT 1") > 2.5
 
 
-async def migrate_older(url, monkeypatch):
-    """To the schema before the latest."""
-    monkeypatch.setattr(module, "shipped", lambda: shipped()[:-1])
+async def migrate_all_but(url, monkeypatch, made_up):
+    """To the schema before the made-up migration."""
     await migrate(url)
-    monkeypatch.setattr(module, "shipped", shipped)
+    monkeypatch.setattr(module, "shipped", lambda: [*shipped(), Migration(*made_up)])
+
+
+async def migrating(url, made_up):
+    """A process that applies the made-up migration."""
+    number, *rest = made_up
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", MIGRATING, url, str(number), *rest, cwd=REPOSITORY, env={"PYTHONPATH": str(REPOSITORY)}
+    )
 
 
 async def longest_wait(url, monkeypatch, timeout):
     """How long a reader is kept out of a table while a migration wants it and somebody holds it for three seconds."""
-    last = shipped()[-1]
-    await migrate_older(url, monkeypatch)
+    await migrate_all_but(url, monkeypatch, WIDER)
     if timeout is not None:
         monkeypatch.setattr(module, "LOCK_TIMEOUT", timeout)
     waits = []
@@ -130,12 +143,12 @@ async def longest_wait(url, monkeypatch, timeout):
         group.create_task(read())
         await asyncio.sleep(3.0)
         await holder.execute("COMMIT")
-        assert await work == [last.name]
+        assert await work == [WIDER[1]]
     return max(waits)
 
 
 async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishes(empty, monkeypatch):
-    await migrate_older(empty, monkeypatch)
+    await migrate_all_but(empty, monkeypatch, WIDER)
     async with connect(empty) as holder:
         await holder.execute(
             "INSERT INTO channel (platform, workspace, channel_id, name, visibility) "
@@ -147,17 +160,15 @@ async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishe
         )
         await holder.execute("BEGIN")
         await holder.execute("SELECT count(*) FROM channel")  # the migration cannot come to its end
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", MIGRATING, empty, cwd=REPOSITORY, env={"PYTHONPATH": str(REPOSITORY)}
-        )
+        child = await migrating(empty, WIDER)
         async with connect(empty) as watcher, asyncio.timeout(60):
             while not await (await watcher.execute(WAITING)).fetchall():
                 await asyncio.sleep(0.02)
         child.kill()
         await child.wait()
         await holder.execute("COMMIT")
-    assert await pending_in(empty) == [shipped()[-1].name]
-    assert await migrate(empty) == [shipped()[-1].name]
+    assert await pending_in(empty) == [WIDER[1]]
+    assert await migrate(empty) == [WIDER[1]]
     async with connect(empty) as connection:
         assert await (await connection.execute("SELECT count(*) FROM message")).fetchall() == [(5000,)]
-        assert await (await connection.execute("SELECT count(*) FROM residence")).fetchall() == [(1,)]
+        assert await (await connection.execute("SELECT depth FROM channel")).fetchall() == [(0,)]

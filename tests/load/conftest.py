@@ -1,2 +1,2 @@
 from tests.scenarios.conftest import settings  # noqa: F401 - a fixture
-from tests.scenarios.slack.conftest import slack_settings  # noqa: F401 - a fixture
+from tests.scenarios.slack.conftest import proxy, slack_settings  # noqa: F401 - fixtures

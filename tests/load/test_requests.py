@@ -4,13 +4,17 @@ import asyncio
 import io
 import json
 import time
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 import structlog
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
 from slack_sdk.signature import SignatureVerifier
 
 from adapters.slack import web
+from bot.config import DatabaseSettings, RedisSettings
 from bot.errors import ModelUnavailable
 from bot.telemetry import setup_logging
 from tests.fakes.slack import FakeSlack
@@ -79,8 +83,24 @@ def test_the_stock_check_fails_on_a_time_that_is_none():
     assert not web.is_signed("secret", {"X-Slack-Request-Timestamp": "abc", "X-Slack-Signature": "v0=1"}, "{}")
 
 
-async def break_everything(slack, app, port):
-    """Errors of the platform, of the model and of the database, a body that cannot be read, and the reports."""
+PASSWORDS = {"database": "canaryd8a", "redis": "canaryre6", "chat": "canarych1", "embedding": "canaryem3"}
+
+
+def with_passwords(settings, database):
+    """The same bot, with a password or a key for whatever it opens besides Slack."""
+    redis = settings.redis.url.get_secret_value().partition("://")[2]
+    return settings.model_copy(
+        update={
+            "database": DatabaseSettings(url=make_conninfo(database, password=PASSWORDS["database"])),
+            "redis": RedisSettings(url=f"redis://:{PASSWORDS['redis']}@{redis}"),
+            "model": settings.model.model_copy(update={"api_key": SecretStr(PASSWORDS["chat"])}),
+            "embedding": settings.embedding.model_copy(update={"api_key": SecretStr(PASSWORDS["embedding"])}),
+        }
+    )
+
+
+async def break_everything(slack, app, port, proxy):
+    """Errors of the platform, the model, Redis and the database, a body that cannot be read, and the reports."""
     body = an_event(slack, event_context=CANARY)
     await post(port, body, {"X-Slack-Signature": "v0=1", "X-Slack-Request-Timestamp": "abc"})
     await post(port, body, signed(slack.signing_secret, body))
@@ -93,8 +113,19 @@ async def break_everything(slack, app, port):
         await app.admin.database.fetch(f"SELECT {CANARY}")
     except Exception:  # noqa: BLE001 - which error it is does not matter
         structlog.get_logger().exception("database_failed", text=CANARY, token=slack.bot_token)
+    reported = await reports(port)
+    proxy.refuse()
+    slack.post(place, quince, f"<@{slack.bot_user_id}> why not {CANARY}?")
+    await asyncio.sleep(1.0)
+    reported += await reports(port)
+    proxy.restore()
+    return reported
+
+
+async def reports(port):
+    """What the bot says of itself."""
+    texts = []
     async with aiohttp.ClientSession() as session:
-        texts = []
         for path in ("metrics", "readyz", "healthz"):
             async with session.get(f"http://127.0.0.1:{port}/{path}") as answer:
                 texts.append(await answer.text())
@@ -106,7 +137,7 @@ def broken_model(prompt):
 
 
 @pytest.mark.parametrize("careless", [False, True], ids=["ours", "mutant: a body is logged"])
-async def test_no_secret_is_written_anywhere(slack_settings, log, capsys, monkeypatch, careless):
+async def test_no_secret_is_written_anywhere(slack_settings, proxy, log, capsys, monkeypatch, careless):
     if careless:
         check = web.is_signed
 
@@ -115,10 +146,13 @@ async def test_no_secret_is_written_anywhere(slack_settings, log, capsys, monkey
             return check(secret, headers, body)
 
         monkeypatch.setattr(web, "is_signed", noisy)
-    async with FakeSlack() as slack, running(slack_settings(slack, mode="http"), broken_model) as (app, port):
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(FakeSlack())
+        settings = with_passwords(slack_settings(slack, mode="http"), proxy.url)
+        app, port = await stack.enter_async_context(running(settings, broken_model))
         setup_logging("DEBUG", stream=log)
-        secrets = {slack.bot_token, slack.app_token, slack.signing_secret, CANARY}
-        reported = await break_everything(slack, app, port)
+        secrets = {slack.bot_token, slack.app_token, slack.signing_secret, CANARY, *PASSWORDS.values()}
+        reported = await break_everything(slack, app, port, proxy)
         prompts = json.dumps(app.chat.model.prompts).replace(CANARY, "")  # the question itself is the model's to read
     written = log.getvalue() + "".join(capsys.readouterr()) + reported + prompts
     found = [secret for secret in secrets if secret in written]

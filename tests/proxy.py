@@ -29,6 +29,10 @@ class FaultProxy:
     def refuse(self) -> None:
         """Cuts every connection, and each new one."""
         self._refuses = True
+        self.cut()
+
+    def cut(self) -> None:
+        """Cuts every connection, in the middle of whatever it carries. New ones are taken."""
         for connection in self._connections:
             connection.cancel()
 

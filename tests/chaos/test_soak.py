@@ -43,7 +43,7 @@ async def begin(town, proxy, servers, tmp_path, tmp_path_factory, size):
 
         async def start(pace, *mutants):
             soak = Soak(town, proxy, redis, tmp_path, pace)
-            soak.house.tell_for_long()
+            soak.house.tell_again_for(30)
             fittings = ["hostile_model", "gauge", *size(["quick_retries"], [])]
             bot = await town.start(
                 *fittings, *mutants, lease=size(1.5, 5.0), database_url=proxy.url, THREADLORE_REDIS__URL=redis.url

@@ -88,7 +88,8 @@ class DiscordHouse(DiscordGiven):
     def tell_again_soon(self):
         """Discord tells nothing twice."""
 
-    tell_for_long = tell_again_soon
+    def tell_again_for(self, seconds):
+        """Discord tells nothing twice."""
 
     async def unheard(self):
         """Waits until Discord has told the bot everything and it has taken in, or given up, each of it."""

@@ -80,9 +80,9 @@ class SlackHouse(SlackGiven):
         """Slack tells again, after a moment and not a minute, what was not acknowledged."""
         self.slack.server.ack_seconds, self.slack.server.retry_delays = 2.0, (0.1, 1.0, 1.0)
 
-    def tell_for_long(self):
-        """So often that no outage of a soak is longer; what finds no open socket waits for the next one."""
-        self.slack.server.ack_seconds, self.slack.server.retry_delays = 2.0, (0.1, *[1.0] * 30)
+    def tell_again_for(self, seconds):
+        """Slack tells again for so long what was not acknowledged. What finds no open socket waits for the next one."""
+        self.slack.server.ack_seconds, self.slack.server.retry_delays = 2.0, (0.1, *[1.0] * seconds)
         self.slack.server.socket_mode.keep_in_gap = True
 
     async def unheard(self):

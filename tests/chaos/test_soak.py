@@ -66,9 +66,9 @@ async def test_under_faults_all_is_answered_once_and_nothing_leaks_or_grows(begi
     watch = soak.watch
     report(
         "soak", platform=soak.house.platform, seconds=soak.pace.seconds, questions=len(soak.asked),
-        faults=dict(soak.faults), events=dict(soak.events), **found.figures(), problems=len(problems),
+        faults=dict(soak.faults), events=dict(soak.events), **found.figures(), problems=problems,
         untaken=len(soak.untaken), shown=sum(watch.shown.values()), leaks=len(watch.leaks),
-        served=len(watch.served), gone=len(watch.gone), before=sizes(before), after=sizes(after),
+        served=dict(Counter(watch.served)), gone=len(watch.gone), before=sizes(before), after=sizes(after),
         rss_percent=round(100 * (after["rss"] / before["rss"] - 1), 2),
     )  # fmt: skip
     assert (found, soak.found) == (SOUND, SOUND)

@@ -1,6 +1,7 @@
 """A door in front of PostgreSQL or Redis that can be shut, or can swallow what comes through."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ class FaultProxy:
         self._open = asyncio.Event()
         self._open.set()
         self._refuses = False
+        self._dice, self._chance = random.Random(0), 0.0
         self._connections: set[asyncio.Task[None]] = set()
 
     def swallow(self) -> None:
@@ -29,12 +31,24 @@ class FaultProxy:
     def refuse(self) -> None:
         """Cuts every connection, and each new one."""
         self._refuses = True
+        self.cut()
+
+    def cut(self) -> None:
+        """Cuts every connection, in the middle of whatever it carries. New ones are taken."""
         for connection in self._connections:
             connection.cancel()
+
+    def interrupt(self, chance: float) -> None:
+        """From now on a connection may break off whenever it has carried something to the server.
+
+        What was asked there is done, or is not, and nobody is told.
+        """
+        self._chance = chance
 
     def restore(self) -> None:
         """All is well again. What was swallowed arrives late."""
         self._refuses = False
+        self._chance = 0.0
         self._open.set()
 
     async def serve(self) -> asyncio.AbstractServer:
@@ -56,7 +70,7 @@ class FaultProxy:
             return
         server_reader, server_writer = await asyncio.open_unix_connection(self._server)
         ways = [
-            asyncio.create_task(self._pass(reader, server_writer)),
+            asyncio.create_task(self._pass(reader, server_writer, is_asking=True)),
             asyncio.create_task(self._pass(server_reader, writer)),
         ]
         try:
@@ -66,12 +80,16 @@ class FaultProxy:
             for way in ways:
                 way.cancel()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_asking: bool = False
+    ) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65536):
                 await self._open.wait()
                 writer.write(data)
                 await writer.drain()
+                if is_asking and self._dice.random() < self._chance:
+                    return
 
 
 @asynccontextmanager

@@ -62,6 +62,17 @@ def no_fence():
         setattr(bot.outbox, name, statement.replace(" AND fence = %(fence)s", ""))
 
 
+def leaked_tasks():
+    """Each question leaves a task behind."""
+    sound, left = bot.answering.Answering._generated, []
+
+    async def generated(answering, *rest):
+        left.append(asyncio.create_task(asyncio.sleep(3600)))
+        return await sound(answering, *rest)
+
+    bot.answering.Answering._generated = generated
+
+
 def short_leases(seconds):
     """What a dead process held is free again soon."""
     knowledge.database.IDLE_SECONDS = seconds
@@ -75,4 +86,4 @@ def many_starts():
     adapters.discord.client.LAST_GUILD_SECONDS = 0.2
 
 
-MUTANTS = {one.__name__: one for one in (no_read_back, no_nonce, no_giving_back, no_watch, no_fence)}
+MUTANTS = {one.__name__: one for one in (no_read_back, no_nonce, no_giving_back, no_watch, no_fence, leaked_tasks)}

@@ -14,6 +14,7 @@ from pathlib import Path
 import adapters.discord.app
 import adapters.slack.app  # noqa: F401 - what takes long is done before
 from tests.chaos.mutants import MUTANTS, many_starts, short_leases
+from tests.chaos.soaked import FITTINGS
 from tests.load.bot_process import main
 
 
@@ -27,7 +28,7 @@ def live(order):
     os.dup2(log, 2)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for name in order["mutants"]:
-        MUTANTS[name]()
+        (MUTANTS | FITTINGS)[name]()
     short_leases(order["lease"])
     many_starts()
     asyncio.run(main(Path(order["counter"]), order["delay"]))

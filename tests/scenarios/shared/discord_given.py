@@ -26,6 +26,12 @@ class DiscordGiven(DiscordWords):
         command, subcommand = (FOR_EVERYBODY[name], "") if name in FOR_EVERYBODY else ("lore", name)
         return "\n".join(await self._command(command, who or self.medlar, where, options, subcommand=subcommand))
 
+    def begin_to_forget(self, message):
+        """An admin orders that a message be forgotten. What gives what is told so far."""
+        options = {"message": self.link(message)}
+        typed = self.discord.slash_command(self.medlar, self.harvest, "lore", options, subcommand="forget")
+        return lambda: "".join(_text(one) for one in typed.messages)
+
     async def _command(self, name, who, where, options, **more):
         return await self._heard(self.discord.slash_command(who, where or self.harvest, name, options, **more))
 

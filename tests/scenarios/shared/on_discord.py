@@ -12,6 +12,7 @@ from tests.scenarios.shared.house import Said
 from tests.scenarios.slack.talk import PATIENCE, is_greeting
 
 FENCE_SECONDS = 5.0
+TAKEN = "SELECT 1 FROM inbox WHERE payload::text LIKE %(like)s"
 
 
 class DiscordHouse(DiscordGiven):
@@ -41,6 +42,14 @@ class DiscordHouse(DiscordGiven):
         """From now on everything is told three times."""
         self.discord.faults.on_event("*", duplicate=2, times=None)
 
+    async def was_taken(self, message, database):
+        """Whether the bot kept a message that somebody wrote to it alone."""
+        return bool(await database.fetch(TAKEN, {"like": f"%{message}%"}))
+
+    def cut_connection(self):
+        """What brings the events breaks off without a word."""
+        self.discord.gateway.drop()
+
     def growth(self, said):
         """Each text that an edit gave to a message of the bot, with its moment in seconds."""
         edits = self.discord.calls_of("PATCH /channels/{channel_id}/messages/{message_id}")
@@ -67,11 +76,19 @@ class DiscordHouse(DiscordGiven):
         sent, owner = self.discord.visible_payloads(), self.discord.owner_of(self.guild)
         return [(json.dumps(one.payload, ensure_ascii=False), one.audience - {owner}) for one in sent]
 
+    def forget_payloads(self):
+        """A long run has no room for all that was shown and called."""
+        self.discord.visible_payloads().clear()
+        self.discord.calls.clear()
+
     def hold_history(self):
         """Whoever reads the past waits until it is released."""
         return self.discord.faults.on("GET /channels/*/messages", hold=True)
 
     def tell_again_soon(self):
+        """Discord tells nothing twice."""
+
+    def tell_again_for(self, seconds):
         """Discord tells nothing twice."""
 
     async def unheard(self):

@@ -36,6 +36,14 @@ class SlackHouse(SlackGiven):
         """From now on everything is told three times."""
         self.slack.faults.on_event("*", duplicate=2, times=None)
 
+    async def was_taken(self, message, database):
+        """Whether the bot ever acknowledged a message that somebody wrote to it alone."""
+        return any(one.state == "acked" and one.event.get("ts") == message for one in self.slack.deliveries)
+
+    def cut_connection(self):
+        """What brings the events breaks off without a word."""
+        self.slack.cut_sockets()
+
     def growth(self, said):
         """Each text that an edit gave to a message of the bot, with its moment in seconds."""
         edits = [call for call in self.slack.calls_of("chat.update") if call.args["ts"] == said.id]
@@ -58,6 +66,12 @@ class SlackHouse(SlackGiven):
         sent = self.slack.visible_payloads()
         return [(json.dumps(one.payload, ensure_ascii=False), one.audience) for one in sent]
 
+    def forget_payloads(self):
+        """A long run has no room for all that was shown and called."""
+        self.slack.visible_payloads().clear()
+        self.slack.calls.clear()
+        self.slack.acks.clear()
+
     def hold_history(self):
         """Whoever reads the past waits until it is released."""
         return self.slack.faults.on("conversations.history", hold=True)
@@ -65,6 +79,11 @@ class SlackHouse(SlackGiven):
     def tell_again_soon(self):
         """Slack tells again, after a moment and not a minute, what was not acknowledged."""
         self.slack.server.ack_seconds, self.slack.server.retry_delays = 2.0, (0.1, 1.0, 1.0)
+
+    def tell_again_for(self, seconds):
+        """Slack tells again for so long what was not acknowledged. What finds no open socket waits for the next one."""
+        self.slack.server.ack_seconds, self.slack.server.retry_delays = 2.0, (0.1, *[1.0] * seconds)
+        self.slack.server.socket_mode.keep_in_gap = True
 
     async def unheard(self):
         """Waits until Slack has told the bot, in vain, everything that it has to tell."""

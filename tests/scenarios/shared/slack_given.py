@@ -24,6 +24,11 @@ class SlackGiven(SlackWords):
         said += [str(more.get(one, "")) for one in ("key", "value", "job")] + ["full" if more.get("full") else ""]
         return "\n".join(await self._command(" ".join([name, *filter(None, said)]), who or self.medlar, where))
 
+    def begin_to_forget(self, message):
+        """An admin orders that a message be forgotten. What gives what is told so far."""
+        typed = self.slack.slash_command(self.medlar, self.harvest, "/lore", f"forget {self.link(message)}")
+        return lambda: "".join(post["text"] for post in typed.posts)
+
     async def _command(self, text, who, where):
         command = self.slack.slash_command(who, where or self.harvest, "/lore", text)
         await command.answer(PATIENCE)

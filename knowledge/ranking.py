@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 NEIGHBOUR_SHARE = 0.3
 # How much the vector search weighs beside the lexical one; plain fusion hurts where one is weak.
 VECTOR_SHARE = 0.5
+# Among much the same text the nearest units differ by next to nothing, which must not count as much as a word.
+LEAST_SPREAD = 0.02
 # A line is ranked by its own words and by how well its whole passage answers.
 PASSAGE_SHARE = 0.5
 
@@ -106,20 +108,28 @@ def _line_scores(query: Query, rows: dict[int, dict[int, int]], tf: Floats, leng
     return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * NEIGHBOUR_SHARE), query.weights)
 
 
-def fuse(words: dict[int, Scored], cosines: dict[int, float], *, vector_share: float = VECTOR_SHARE) -> list[Scored]:
+def fuse(
+    words: dict[int, Scored],
+    cosines: dict[int, float],
+    looked_up: dict[int, float] | None = None,
+    *,
+    vector_share: float = VECTOR_SHARE,
+) -> list[Scored]:
     """One ranking of units from both searches, best first.
 
     Each search's scores are put on a scale from 0 (its worst candidate) to 1 (its best) and mixed:
-    unlike ranks, scores keep how far ahead the best one is.
+    unlike ranks, scores keep how far ahead the best one is. `looked_up`: cosines of units that only words found.
     """
     units = {unit: words.get(unit) or Scored(unit) for unit in {*words, *cosines}}
     best = max((scored.words for scored in words.values()), default=0.0)
     low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     share = vector_share if cosines else 0.0
+    spread = max(high - low, LEAST_SPREAD)
+    cosines = cosines | (looked_up or {})
     for unit, scored in units.items():
         lexical = scored.words / best if best > 0 else 0.0
         scored.cosine = cosines.get(unit)
-        near = 0.0 if scored.cosine is None else (scored.cosine - low) / (high - low or 1.0)
+        near = 0.0 if scored.cosine is None else max(1 - (high - scored.cosine) / spread, 0.0)
         scored.score = (1 - share) * lexical + share * near
     return sorted(units.values(), key=lambda scored: (-scored.score, scored.unit))
 

@@ -63,8 +63,8 @@ class Search:
         near = await self._near(query) if dense else None
         async with self._index.snapshot() as index:
             words, loose = await _words(index, query, scope, asked_in) if lexical else ({}, {})
-            cosines = await _cosines(index, near, scope, words, asked_in) if near else {}
-            ranked = fuse(words, cosines)[:SHORTLIST]
+            cosines, looked_up = await _cosines(index, near, scope, words, asked_in) if near else ({}, {})
+            ranked = fuse(words, cosines, looked_up)[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [loose[scored.unit] for scored in ranked if scored.unit in loose]
             lines = await index.lines(scope.channel_pks, units, alone)
@@ -147,8 +147,8 @@ async def _words(
 
 async def _cosines(
     index: Index, near: tuple[int, list[float]], scope: Scope, words: Mapping[int, Scored], asked_in: MessageRef | None
-) -> dict[int, float]:
-    """The units nearest in meaning, and how near those are that hold the question's words best.
+) -> tuple[dict[int, float], dict[int, float]]:
+    """The units nearest in meaning; and how near those are that hold the question's words best.
 
     Among hundreds of much the same text, the only one with the right number in it may not be among the nearest.
     """
@@ -156,7 +156,7 @@ async def _cosines(
     cosines = {hit.unit_pk: hit.cosine for hit in hits}
     best = heapq.nlargest(WORD_HITS, (scored for scored in words.values() if scored.unit > 0), key=_by_words)
     missing = [scored.unit for scored in best if scored.unit not in cosines]
-    return cosines | await index.cosines(scope.channel_pks, *near, missing, asked_in)
+    return cosines, await index.cosines(scope.channel_pks, *near, missing, asked_in)
 
 
 def _by_words(scored: Scored) -> float:

@@ -1,5 +1,5 @@
 from knowledge.lexical import term_id
-from knowledge.ranking import Hit, Query, fuse, line_score, rank_words
+from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
 
 KAFKA, LUNCH, OTHER = (term_id(word) for word in ("kafka", "lunch", "other"))
 QUERY = Query.of([KAFKA, LUNCH], [2, 50], live_count=100, term_count=1000)
@@ -45,3 +45,17 @@ def test_a_line_is_ranked_by_its_words_and_its_passage():
     (scored,) = fuse(words, {})
     assert line_score(scored, 0, scored.lines[0]) == 1.0
     assert line_score(scored, 3, scored.lines[0]) == 0.5
+
+
+def test_among_much_the_same_text_the_only_one_with_the_word_comes_first():
+    alike = {unit: 0.9 + unit / 1e6 for unit in range(2, 102)}
+    words = {unit: Scored(unit, words=0.001) for unit in range(2, 102)} | {1: Scored(1, words=7.0)}
+    assert fuse(words, alike, {1: 0.899})[0].unit == 1
+
+
+def test_a_unit_far_from_the_question_gains_nothing_by_being_looked_up():
+    words = {1: Scored(1, words=7.0), 2: Scored(2, words=5.0)}
+    near = {2: 0.92, 3: 0.8}
+    scores = {scored.unit: scored.score for scored in fuse(words, near, {1: 0.5})}
+    assert scores[1] == 0.5
+    assert scores[2] > scores[1] > scores[3]

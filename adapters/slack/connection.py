@@ -51,6 +51,7 @@ class Connection:
         self._handlers: list[AsyncSocketModeHandler] = []
         self._heard = time.monotonic()
         self._looked_at = 0
+        self._looked_for: dict[ChannelRef, datetime] = {}
 
     @property
     def is_open(self) -> bool:
@@ -125,7 +126,11 @@ class Connection:
         known = await self._workspace.desk.upkeep.latest(channel)
         said = [raw for raw in raws if not self._workspace.identity.wrote(raw) and not raw.get("subtype")]
         newest = moment(fields.text(said[-1], "ts")) if said else None
-        return newest is not None and _is_missed(newest, known)
+        if newest is None or not _is_missed(newest, known) or newest == self._looked_for.get(channel):
+            return False
+        # Sockets are opened anew for it once: of somebody who wants nothing kept, nothing ever comes to be known.
+        self._looked_for[channel] = newest
+        return True
 
     async def _reopen(self) -> None:
         for handler in self._handlers:
@@ -133,6 +138,7 @@ class Connection:
                 await handler.client.connect_to_new_endpoint(force=True)
             except Exception as error:  # noqa: BLE001 - whatever aiohttp or slack_sdk raise, the next look tries again
                 log.warning("socket_not_opened", adapter="slack", error=type(error).__name__)
+                self._looked_for.clear()
 
 
 def _is_missed(newest: datetime, known: datetime | None) -> bool:

@@ -13,7 +13,7 @@ from adapters.slack import connection
 from bot.errors import BadConfiguration
 from tests.scenarios.mutants import no_second_reading
 from tests.scenarios.slack.conftest import running
-from tests.scenarios.slack.scene import eventually, rows
+from tests.scenarios.slack.scene import eventually, order, rows
 from tests.scenarios.slack.talk import KAFKA, PATIENCE, WHY_KAFKA, best_source
 
 STORED = "SELECT count(*) FROM inbox"
@@ -197,6 +197,20 @@ async def test_a_watchdog_that_trusts_pings_would_be_caught(tidepool, monkeypatc
     with pytest.raises(AssertionError):
         await silence_is_noticed(tidepool, seconds=8)
     assert len(asked) > 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_message_that_nobody_may_keep_opens_the_sockets_anew_once(tidepool):
+    slack, mode = tidepool.slack, tidepool.slack.server.socket_mode
+    async with tidepool.bot() as app:
+        await order(app, slack, tidepool.tamarind, tidepool.harvest, "forget-me")
+        slack.post(tidepool.harvest, tidepool.tamarind, "the barrels are in the red barn")
+        await tidepool.settled()
+        before = mode.connections
+        await slack.until(lambda: mode.connections == before + 2, timeout=PATIENCE)
+        await asyncio.sleep(6.0)
+        assert mode.connections == before + 2
+        assert not await rows(app, RED_BARN)
 
 
 async def test_a_429_is_waited_out_to_the_second(tidepool):

@@ -159,12 +159,16 @@ async def test_no_canary_reaches_anybody_outside_its_readers(database_url, serve
         async with running(settings, everything) as (app, _):
             await discord.connected()
             await until_learnt(app, len(world.canaries))
-            asked = 0
+            asked = looked_at = 0
             while asked < questions:
                 for _ in range(min(BATCH, questions - asked)):
                     ask_one(discord, world, dice)
                     asked += 1
                 await until_answered(app, asked)
+                payloads = discord.visible_payloads()
+                if leaks := world.leaks(payloads[looked_at:]):
+                    raise AssertionError("\n".join([*map(str, leaks), *await believed(app)]))
+                looked_at = len(payloads)
                 world.answers = public_answers(discord)
                 for _ in range(dice.randrange(1, 4)):
                     world.move()
@@ -178,6 +182,18 @@ async def test_no_canary_reaches_anybody_outside_its_readers(database_url, serve
         )  # fmt: skip
         assert len(shown) > asked / 4
         assert leaks == [], "\n".join(map(str, leaks))
+
+
+async def believed(app):
+    """What the bot itself holds true of channels and their readers."""
+    return [
+        str(row)
+        for row in await app.admin.database.fetch(
+            "SELECT c.channel_id, c.name, c.visibility, c.readers, c.members_at, c.hidden_at, c.removed_at, "
+            "(SELECT array_agg(p.person_id) FROM membership m JOIN person p USING (person_pk) "
+            "WHERE m.channel_pk = c.channel_pk AND p.active) FROM channel c ORDER BY 1"
+        )
+    ]
 
 
 def ask_one(discord, world, dice):

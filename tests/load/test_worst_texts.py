@@ -70,5 +70,5 @@ def test_the_worst_texts_take_linear_time(name, report):
 
 def test_the_checker_catches_a_pattern_that_tracks_back():
     mention = re.compile(r"@+(?=everyone\b)")
-    found, _ = slow(lambda text: mention.sub("", text), CHARS // 4)
+    found, _ = slow(lambda text: mention.sub("", text), CHARS // 2)
     assert "@" in found

@@ -129,12 +129,7 @@ class AnswerRecords:
 
         A question asked in the open belongs to the thread that its message begins.
         """
-        row = {
-            "platform": channel.platform,
-            "workspace": channel.workspace,
-            "channel": channel.channel_id,
-            "thread": thread_id,
-        }
+        row = {**_channel(channel), "thread": thread_id}
         requests = [request_from(stored) for (stored,) in await self._database.fetch(IN_THREAD, row)]
         known = [request for request in requests if request is not None]
         return [one.asker.person_id for one in known if one.asker is not None], sum(one.by_bot for one in known)
@@ -210,13 +205,7 @@ class AnswerRecords:
 
     async def forget_asked(self, channel: ChannelRef, message_ids: Sequence[str]) -> int:
         """Erases the texts of answered questions whose messages were deleted. Returns the number of questions."""
-        row = {
-            "platform": channel.platform,
-            "workspace": channel.workspace,
-            "channel": channel.channel_id,
-            "messages": list(message_ids),
-            "blank": WITHOUT_TEXT,
-        }
+        row = {**_channel(channel), "messages": list(message_ids), "blank": WITHOUT_TEXT}
         erased = 0
         while count := await self._erase(TEXTS_OF_MESSAGES, row):
             erased += count
@@ -260,6 +249,10 @@ def _records(rows: Sequence[tuple[str, list[str], str | None, str]]) -> list[Pos
         for stored, places, outcome, state in rows
         if (request := request_from(stored)) is not None
     ]
+
+
+def _channel(channel: ChannelRef) -> dict[str, object]:
+    return {"platform": channel.platform, "workspace": channel.workspace, "channel": channel.channel_id}
 
 
 def _person(person: PersonRef) -> dict[str, object]:

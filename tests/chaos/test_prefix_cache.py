@@ -7,6 +7,7 @@ import random
 import sys
 import time
 from bisect import bisect_left, bisect_right
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ SYSTEM = "You answer questions about a team from the messages given."
 WORDS = "tide boat oar net rope keel mast sail gull reef cove pier buoy dock crab".split()
 MOST_AUC = 0.55
 LEAKY = (sys.executable, str(Path(__file__).with_name("leaky_child.py")))
+
+
+@asynccontextmanager
+async def opened(chat_file, **more):
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0), **more)
+    try:
+        yield engine
+    finally:
+        await engine.close()
 
 
 def asking(engine, words):
@@ -47,11 +57,8 @@ async def probes(engine, count):
 
 @pytest.mark.model
 async def test_the_exact_prompt_of_another_asker_is_read_from_the_end_of_the_system_prompt_on(chat_file, size, report):
-    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0))
-    try:
+    async with opened(chat_file) as engine:
         static, most = await probes(engine, size(20, 200))
-    finally:
-        await engine.close()
     report("prefix cache", probes=size(20, 200), static_tokens=static, most_reused_tokens=most)
     assert 5 < static < 40
     assert most == static
@@ -59,11 +66,8 @@ async def test_the_exact_prompt_of_another_asker_is_read_from_the_end_of_the_sys
 
 @pytest.mark.model
 async def test_a_child_that_forgets_nothing_between_askers_is_noticed(chat_file):
-    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0), command=LEAKY)
-    try:
+    async with opened(chat_file, command=LEAKY) as engine:
         static, most = await probes(engine, 1)
-    finally:
-        await engine.close()
     assert most > static
 
 
@@ -110,11 +114,8 @@ def interval(probes, controls, resamples=1000):
 async def test_the_time_to_the_first_word_does_not_tell_what_another_has_asked(chat_file, report, request):
     if not request.config.getoption("--full"):
         pytest.skip("a few times on a busy machine say nothing")
-    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0))
-    try:
+    async with opened(chat_file) as engine:
         probes, controls = await timed(engine, 200)
-    finally:
-        await engine.close()
     found, (low, high) = auc(probes, controls), interval(probes, controls)
     report(
         "prefix cache timing", probes=len(probes), controls=len(controls), auc=round(found, 3),
@@ -128,11 +129,8 @@ async def test_the_time_to_the_first_word_does_not_tell_what_another_has_asked(c
 
 @pytest.mark.model
 async def test_a_child_that_forgets_nothing_would_be_told_by_its_times(chat_file):
-    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0), command=LEAKY)
-    try:
+    async with opened(chat_file, command=LEAKY) as engine:
         probes, controls = await timed(engine, 6)
-    finally:
-        await engine.close()
     assert interval(probes, controls)[0] > MOST_AUC
 
 

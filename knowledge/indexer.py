@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -19,7 +20,10 @@ log = structlog.get_logger()
 
 _Draft = tuple[Family, Sequence[tuple[Unit, int]]]
 
-LEASE_SECONDS = 300
+# Renewed while the work lasts: what a killed process held is free again soon.
+LEASE_SECONDS = 30
+# A process told to stop gives back what it holds, unless the database is slower than this.
+STOP_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 TRIES = 5
 FAMILIES_PER_BATCH = 16
@@ -34,10 +38,15 @@ WHERE (channel_pk, family) IN (
     ORDER BY marked_at DESC, family DESC LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 RETURNING channel_pk, family, version, full_rebuild"""
 WAITING = "SELECT count(*) FROM dirty WHERE tries < %(tries)s"
-# The model being away is no fault of the family: the try does not count.
+RENEW = """
+UPDATE dirty d SET lease_until = now() + make_interval(secs => %(lease)s)
+FROM unnest(%(channels)s::bigint[], %(families)s::text[]) AS held (channel_pk, family)
+WHERE d.channel_pk = held.channel_pk AND d.family = held.family AND d.lease_until > now()"""
+# The model being away, or the process told to stop, is no fault of the family: the try does not count.
 RELEASE = """
-UPDATE dirty SET lease_until = '-infinity', tries = tries - 1
-WHERE channel_pk = %(channel)s AND family = %(family)s AND tries > 0"""
+UPDATE dirty d SET lease_until = '-infinity', tries = tries - 1
+FROM unnest(%(channels)s::bigint[], %(families)s::text[]) AS held (channel_pk, family)
+WHERE d.channel_pk = held.channel_pk AND d.family = held.family AND tries > 0 AND d.lease_until > now()"""
 FINISH_JOBS = """
 UPDATE job j SET state = 'done', finished_at = now()
 WHERE kind = 'reindex' AND state = 'running'
@@ -88,22 +97,48 @@ class Indexer:
     async def index_batch(self) -> int:
         """Claims and rebuilds one batch of families. Returns how many it claimed."""
         model = await self.register()
+        async with self._claimed() as families:
+            if families:
+                drafts = [(family, await self._cut(family)) for family in families]
+                made = await self._embed(model, drafts)
+                for family, units in drafts:
+                    await self._units.replace(family, units, model.model_pk, made)
+                return len(families)
+        await self._database.execute(FINISH_JOBS, {"tries": TRIES})
+        await self._models.switch_when_complete(model)
+        return 0
+
+    @asynccontextmanager
+    async def _claimed(self) -> AsyncIterator[list[Family]]:
+        """Some families that are this process's alone while the block lasts; stopped, it gives them back."""
         claim = {"lease": LEASE_SECONDS, "tries": TRIES, "limit": FAMILIES_PER_BATCH}
-        families = [Family(*row) for row in await self._database.fetch(CLAIM, claim)]
-        if not families:
-            await self._database.execute(FINISH_JOBS, {"tries": TRIES})
-            await self._models.switch_when_complete(model)
-            return 0
-        drafts = [(family, await self._cut(family)) for family in families]
+        claiming = asyncio.create_task(self._database.fetch(CLAIM, claim))
         try:
-            made = await self._embed(model, drafts)
-        except EmbeddingUnavailable:
-            for family in families:
-                await self._database.execute(RELEASE, {"channel": family.channel_pk, "family": family.name})
+            families = [Family(*row) for row in await asyncio.shield(claiming)]
+        except asyncio.CancelledError:
+            await asyncio.wait([claiming], timeout=STOP_SECONDS)
+            if claiming.done() and not (claiming.cancelled() or claiming.exception()):
+                await self._release([Family(*row) for row in claiming.result()])
+            claiming.cancel()
             raise
-        for family, units in drafts:
-            await self._units.replace(family, units, model.model_pk, made)
-        return len(families)
+        renewing = asyncio.create_task(self._renew(families))
+        try:
+            yield families
+        except (EmbeddingUnavailable, asyncio.CancelledError):
+            await self._release(families)
+            raise
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, families: Sequence[Family]) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            await self._database.execute(RENEW, {"lease": LEASE_SECONDS, **_names(families)})
+
+    async def _release(self, families: Sequence[Family]) -> None:
+        with suppress(KnowledgeUnavailable):
+            await self._database.hurried(STOP_SECONDS).execute(RELEASE, _names(families))
 
     async def _cut(self, family: Family) -> list[tuple[Unit, int]]:
         channel_name, said = await self._units.said_in(family)
@@ -169,3 +204,7 @@ class Indexer:
         except EmbeddingUnavailable:
             return False
         return True
+
+
+def _names(families: Sequence[Family]) -> dict[str, list[int] | list[str]]:
+    return {"channels": [one.channel_pk for one in families], "families": [one.name for one in families]}

@@ -65,10 +65,12 @@ class WordEmbedding:
         self.texts: list[str] = []
         self.is_away = False
         self.poison: str | None = None
+        self.delay_seconds = 0.0
 
     async def embed_passages(self, texts: Sequence[str]) -> list[list[float]]:
         if self.is_away or (self.poison is not None and any(self.poison in text for text in texts)):
             raise EmbeddingUnavailable("The embedding model is away.")
+        await asyncio.sleep(self.delay_seconds)
         self.texts += texts
         return [self._vector(text) for text in texts]
 

@@ -1,6 +1,7 @@
 """Cutting, embedding and searching on a real PostgreSQL with pgvector."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -292,6 +293,34 @@ async def test_a_cancelled_order_does_not_forget_a_text_that_waits_for_its_next_
     assert await Jobs(database).cancel(ordered[0])
     await world.indexer.drain()
     assert await database.fetch("SELECT tries FROM unit_failure") == [(5,)]
+
+
+async def test_an_indexer_told_to_stop_gives_back_what_it_holds(world, database):
+    """At each of its steps: what it leaves leased is not searched until the lease ends."""
+    await world.say(*(said(str(n), f"text {n}", minute=n * 1500) for n in range(40)))
+    interrupted = 0
+    for milliseconds in itertools.count():
+        working = asyncio.create_task(world.indexer.index_batch())
+        await asyncio.sleep(milliseconds / 1000)
+        finished = working.done()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        held = await database.fetch("SELECT family FROM dirty WHERE lease_until > now() OR tries > 0")
+        assert held == [], f"stopped after {milliseconds} ms"
+        interrupted += not finished
+        if finished:
+            break
+    assert interrupted > 3
+
+
+async def test_a_lease_is_renewed_while_the_model_works(world, database, monkeypatch):
+    monkeypatch.setattr("knowledge.indexer.LEASE_SECONDS", 0.3)
+    await world.say(said("1", "slow"))
+    world.model.delay_seconds = 1.0
+    working = asyncio.create_task(world.indexer.index_batch())
+    await asyncio.sleep(0.7)
+    assert await Indexer(database, world.embeddings).index_batch() == 0
+    assert await working == 1
 
 
 async def test_two_indexers_share_the_work(world, database):

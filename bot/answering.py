@@ -11,11 +11,13 @@ from typing import Protocol, cast
 
 import structlog
 
+from bot.admission import message_key
 from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request
 from bot.errors import AnswerFailed, BotError, KnowledgeDown, QueueFull, RateLimited
 from bot.outbox import Claimed, Outbox
 from bot.ports import Platform, RateLimiter, ReplyLost
 from bot.queue import FairQueue
+from bot.requests import ASKED
 from bot.shown import LeaseLost, Shown
 from bot.thread_context import is_kept
 from bot.timing import every, until_back
@@ -203,10 +205,12 @@ class Answering:
 
 
 def _sources(answer: Answer) -> list[tuple[int, int, int]]:
-    """The kept messages an answer shows. Those that it does not cite, but shows as near misses, count down from 0."""
-    shown = [(citation.n, citation.line) for citation in answer.citations]
-    shown += [(-n, line) for n, line in enumerate(answer.nearest)]
-    return [(n, line.message_pk, line.rev) for n, line in shown if is_kept(line)]
+    """The kept messages an answer rests on. Those that it does not cite, but shows or repeats, count down from 0."""
+    shown = [(citation.n, message_key(citation.line)) for citation in answer.citations if is_kept(citation.line)]
+    uncited = [message_key(line) for line in answer.nearest if is_kept(line)]
+    uncited += [key for key in answer.drawn_from if not key.startswith(ASKED)]
+    numbered = [*shown, *((-n, key) for n, key in enumerate(uncited))]
+    return [(n, int(message_pk), int(rev)) for n, key in numbered for message_pk, rev in [key.split(":")]]
 
 
 def _failure(error: Exception) -> tuple[str, str]:

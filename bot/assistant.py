@@ -12,6 +12,7 @@ from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, R
 from bot.errors import KnowledgeDown, KnowledgeRestored, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text
 from bot.ports import Memory
+from bot.requests import ASKED
 from bot.sufficiency import Verdict
 from bot.summarising import summary_events
 from bot.telemetry import Stopwatch, question_logged
@@ -129,19 +130,21 @@ class Assistant:
             raise KnowledgeDown from error
 
     async def _standing(self, answer: Answer, question: Question) -> Answer:
-        """The answer, unless a message it cites was changed, deleted or closed to this audience meanwhile."""
+        """The answer, unless a message it rests on was changed, deleted or closed to this audience meanwhile."""
         scope = await self._scope(question)
         lines = [line for line in (*(one.line for one in answer.citations), *answer.nearest) if is_kept(line)]
-        standing = await self.index.still_true(scope.channel_pks, [message_key(line) for line in lines])
-        fallen = {line.message_pk for line in lines if message_key(line) not in standing}
-        if fallen.isdisjoint(citation.line.message_pk for citation in answer.citations):
-            nearest = tuple(line for line in answer.nearest if line.message_pk not in fallen)
+        shown = {message_key(line) for line in lines}
+        drawn = {key for key in answer.drawn_from if not key.startswith(ASKED)}
+        fallen = (shown | drawn) - await self.index.still_true(scope.channel_pks, sorted(shown | drawn))
+        cited = {message_key(citation.line) for citation in answer.citations}
+        if fallen.isdisjoint(cited | drawn):
+            nearest = tuple(line for line in answer.nearest if message_key(line) not in fallen)
             text = answer.text
             if answer.outcome is Outcome.DECLINED and await self.quarantine.is_anything_closed():
                 text += PARTLY_RESTORED
             return replace(answer, text=text, nearest=nearest, scope_channels=scope.channel_names)
         return Answer(
-            text="What I was about to cite has just been changed or removed. Please ask again.",
+            text="What I was about to say rests on something that has just been changed or removed. Please ask again.",
             outcome=Outcome.DECLINED,
             audience=answer.audience,
             scope_channels=scope.channel_names,

@@ -16,6 +16,7 @@ from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Q
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.plaintext import harmless
 from bot.ports import Memory
+from bot.provenance import drawn_from
 from bot.requests import ASKED, asked_key
 from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
@@ -164,7 +165,8 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
         if rest := words.rest():
             yield Fragment(rest)
         answer = _cited(asked, harmless(words.everything), sources)
-    yield replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
+    drawn = drawn_from(answer, asked["question"].text, sources, prompt.turns)
+    yield replace(answer, drawn_from=drawn, tokens=usage.tokens, model=usage.model, timings=usage.timings)
 
 
 async def _prompt(parts: Parts, asked: Asked, *, share: int) -> prompts.Prompt:
@@ -234,8 +236,9 @@ def _listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def turn_of(question: Question, answer: Answer) -> Turn:
-    """What is remembered of an answer: with the messages it cites and the one that asked. It goes when one goes."""
+    """What is remembered of an answer: with the messages it rests on and the one that asked. It goes when one goes."""
     keys = [message_key(citation.line) for citation in answer.citations if is_kept(citation.line)]
+    keys += answer.drawn_from
     if question.asked_in is not None:
         keys.append(asked_key(question.asked_in))
     return Turn(question.text, answer.text, tuple(keys))

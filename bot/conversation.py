@@ -86,7 +86,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question and its answer as remembered, with the messages the answer used and the one that asked."""
+    """One question and its answer as remembered, with the messages the answer rests on and the one that asked."""
 
     question: str
     answer: str
@@ -135,7 +135,10 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the asker gets. `nearest` and `people` matter when the bot declines."""
+    """What the asker gets. `nearest` and `people` matter when the bot declines.
+
+    `drawn_from`: keys of messages that its text rests on too, though it does not cite them.
+    """
 
     text: str
     outcome: Outcome
@@ -143,6 +146,7 @@ class Answer:
     audience: Audience = field(default_factory=Audience)
     scope_channels: tuple[str, ...] = ()
     nearest: tuple[Line, ...] = ()
+    drawn_from: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
     model: str = ""
     tokens: TokenCounts = field(default_factory=TokenCounts)

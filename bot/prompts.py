@@ -29,10 +29,11 @@ Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Messages that fit, and the sources in them, by number."""
+    """Messages that fit, with the sources in them, by number, and the turns of the talk before."""
 
     messages: list[BaseMessage]
     sources: list[Line]
+    turns: Sequence[Turn] = ()
 
 
 async def fitted(
@@ -56,7 +57,7 @@ async def fitted(
         messages = build(asked, sources, kept, language)
         spare = budget_tokens - OVERHEAD_TOKENS // 2 - sum(await count([str(one.content) for one in messages]))
         if spare >= 0:
-            return Prompt(messages, sources)
+            return Prompt(messages, sources, kept)
         worst = min(sources, key=lambda line: line.score, default=None)
         if worst is not None and len(sources) > 1:
             sources.remove(worst)
@@ -67,7 +68,7 @@ async def fitted(
         elif len(asked) > 1:
             asked = asked[: len(asked) // 2]
         else:  # a budget that not even the orders fit in
-            return Prompt(messages, sources)
+            return Prompt(messages, sources, kept)
 
 
 async def _cut(text: str, tokens: int, most_tokens: int, count: Count) -> str:

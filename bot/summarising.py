@@ -19,6 +19,7 @@ from bot.chain import Parts, Usage, Words, generator, turn_of
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Request
 from bot.errors import ModelUnavailable, QuestionTooLong
 from bot.plaintext import harmless
+from bot.provenance import drawn_from
 from bot.summary import fitting, in_order, main_points
 from knowledge.digest import Digest
 from knowledge.passages import Line
@@ -106,7 +107,8 @@ async def _told(
     cited = citations.resolve(_without_preamble(harmless(words.everything)), sources)
     outcome = Outcome.ANSWERED_WITH_WARNING if cited.unsupported else Outcome.ANSWERED
     answer = _answer(scope, f"{heading}\n{cited.text}", outcome, cited.citations)
-    yield replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings)
+    drawn = drawn_from(answer, heading, sources)
+    yield replace(answer, drawn_from=drawn, tokens=usage.tokens, model=usage.model, timings=usage.timings)
 
 
 async def _points(stretch: Stretch, most: int) -> list[Line]:

@@ -165,20 +165,23 @@ async def test_the_place_of_the_placeholder_is_kept_while_the_answer_is_written(
         assert (await outbox.get(request().answer_id)).places == tuple(platform.messages)
 
 
-async def test_sources_and_near_misses_are_kept_with_the_answer(database, outbox, answerer, answering):
+async def test_what_an_answer_rests_on_is_kept_with_it(database, outbox, answerer, answering):
     def line(message_pk):
         ref = MessageRef(ChannelRef("slack", "tidepool", "general"), str(message_pk))
         return Line(message_pk, 3, ref, 1, "general", "quince", "text", None, "")
 
     answerer.make = lambda one: answer_to(
-        one.text, citations=(Citation(1, line(70), "t"), Citation(4, line(71), "t")), nearest=(line(72), line(73))
+        one.text,
+        citations=(Citation(1, line(70), "t"), Citation(4, line(71), "t")),
+        nearest=(line(72), line(73)),
+        drawn_from=("74:5", "asked:[]"),
     )
     async with running(answering.run()):
         await outbox.open(request())
         await settled(outbox)
     assert await outbox.sources(request().answer_id) == [(1, 70, 3), (4, 71, 3)]
-    kept = await database.fetch("SELECT n, message_pk FROM answer_source ORDER BY message_pk")
-    assert kept == [(1, 70), (4, 71), (0, 72), (-1, 73)]
+    kept = await database.fetch("SELECT n, message_pk, rev FROM answer_source ORDER BY message_pk")
+    assert kept == [(1, 70, 3), (4, 71, 3), (0, 72, 3), (-1, 73, 3), (-2, 74, 5)]
 
 
 async def test_who_may_see_more_is_told_so_after_a_public_answer(outbox, answerer, answering, platform):

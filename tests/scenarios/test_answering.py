@@ -229,3 +229,27 @@ async def test_a_prompt_that_stays_too_long_ends_with_the_nearest_messages(opene
     assert answer.citations[0].line.ref.message_id == "1"
     assert answer.text.startswith("The language model is not available right now.")
     assert streamed == ""
+
+
+async def test_what_is_repeated_from_an_earlier_answer_goes_with_its_message(opened):
+    """Though the answer that repeats it cites another message, of nearly the same words."""
+    plans = [said(name, f"The secret plan of {name} is canary{name}", where=name) for name in ("grove", "cellar")]
+
+    def everything(prompt):
+        return " ".join(f"{line.split(': ', 1)[-1]} [1]" for line in prompt.splitlines() if ": " in line)
+
+    async with opened(everything) as app:
+        await learn(app, *plans)
+        await ask(app, "What is the plan of grove?")
+        repeated, _ = await ask(app, "What is the secret plan of the cellar, cellar, cellar?")
+        assert "canarygrove" in repeated.text
+        await learn(app, deleted("grove", where="grove"))
+        answer, streamed = await ask(app, "What is the secret plan of the cellar now?")
+    assert "canarycellar" in answer.text
+    assert "canarygrove" not in answer.text + streamed
+
+
+async def test_forgetting_what_an_answer_repeats_without_citing_it_would_be_caught(opened, monkeypatch):
+    monkeypatch.setattr("bot.chain.drawn_from", lambda *_: ())
+    with pytest.raises(AssertionError, match="canarygrove"):
+        await test_what_is_repeated_from_an_earlier_answer_goes_with_its_message(opened)

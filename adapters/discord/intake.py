@@ -22,6 +22,10 @@ from knowledge.errors import KnowledgeUnavailable
 
 log = structlog.get_logger()
 
+# Nobody waits for an event as one waits for an interaction. Five tries last ten seconds at most.
+KEEP_TRIES = 5
+PAUSE_SECONDS = 0.1
+
 DIRECT = "@me"
 """The workspace of what is said to the bot alone, until it is known which guild it is about."""
 
@@ -47,7 +51,15 @@ class Intake:
         """From now on that client is the one that hears."""
         self._client = client
 
-    async def keep(self, kind: str, guild_id: int | None, payload: Mapping[str, object], delivery_id: str = "") -> bool:
+    async def keep(
+        self,
+        kind: str,
+        guild_id: int | None,
+        payload: Mapping[str, object],
+        delivery_id: str = "",
+        *,
+        tries: int = KEEP_TRIES,
+    ) -> bool:
         """Commits what came. What could not be kept is made up for later. Returns whether it was kept.
 
         Events are kept side by side, but none before a change of who may read what that came earlier.
@@ -56,10 +68,10 @@ class Intake:
         delivery = Delivery(PLATFORM, workspace, delivery_id or f"u:{uuid4()}", str(kind), payload)
         if kind in READER_KINDS:
             with self.telling():
-                return await self._commit(delivery, guild_id)
+                return await self._commit(delivery, guild_id, tries)
         if self._telling:
             await asyncio.wait(list(self._telling))
-        return await self._commit(delivery, guild_id)
+        return await self._commit(delivery, guild_id, tries)
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -72,16 +84,20 @@ class Intake:
             self._telling.discard(told)
             told.set_result(None)
 
-    async def _commit(self, delivery: Delivery, guild_id: int | None) -> bool:
-        try:
-            await self.desk.inbox.accept(delivery)
-        except KnowledgeUnavailable as error:
-            workspace = delivery.workspace
-            log.warning("event_not_kept", adapter=PLATFORM, workspace=workspace, error=type(error).__name__)
-            if guild_id is not None:
-                self.guild_of(guild_id).gap.set()
-            return False
-        return True
+    async def _commit(self, delivery: Delivery, guild_id: int | None, tries: int) -> bool:
+        for left in reversed(range(tries)):
+            try:
+                await self.desk.inbox.accept(delivery)
+            except KnowledgeUnavailable as error:
+                workspace = delivery.workspace
+                log.warning("event_not_kept", adapter=PLATFORM, workspace=workspace, error=type(error).__name__)
+                if left:
+                    await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return True
+        if guild_id is not None:
+            self.guild_of(guild_id).gap.set()
+        return False
 
     async def place(self, guild_id: int, channel_id: int) -> dict[str, str]:
         """Where something stands. A thread that is archived is not in the cache: Discord is asked."""

@@ -80,7 +80,7 @@ class InteractionListeners:
 
     async def _accept(self, interaction: discord.Interaction[Any], kind: str, *, ephemeral: bool = True) -> bool:
         payload = interaction_record(interaction) | {"ephemeral": ephemeral}
-        return await self._intake.keep(kind, interaction.guild_id, payload, f"i:{interaction.id}")
+        return await self._intake.keep(kind, interaction.guild_id, payload, f"i:{interaction.id}", tries=1)
 
 
 def interaction_record(interaction: discord.Interaction[Any]) -> dict[str, object]:

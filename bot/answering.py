@@ -22,13 +22,15 @@ from bot.shown import LeaseLost, Shown
 from bot.thread_context import is_kept
 from bot.timing import every, until_back
 from bot.worker_pool import WorkerPool
-from knowledge.errors import KnowledgeUnavailable
+from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
 log = structlog.get_logger()
 
 # More than the queue holds, so that the queue refuses what is too much and nobody waits unseen before it.
 WORKERS = 96
 RETRY_SECONDS = (5.0, 30.0)
+# Whoever asked longer ago has gone on; a platform that is away for less still gets the answer.
+PATIENCE_SECONDS = 900.0
 SWEEP_SECONDS = 3600.0
 # Of the fair queue's counter, in tokens: reading is cheaper than writing. Source: the weights 1 and 2 of its paper.
 READING_COST = 500.0
@@ -63,6 +65,7 @@ class Answering:
         *,
         workers: int = WORKERS,
         retry_seconds: Sequence[float] = RETRY_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._outbox = outbox
         self._assistant = assistant
@@ -70,6 +73,7 @@ class Answering:
         self._platforms = dict(platforms)
         self._limiter = limiter
         self._retry_seconds = tuple(retry_seconds)
+        self._patience_seconds = patience_seconds
         self._pool = WorkerPool(
             claim=lambda limit: outbox.claim(list(self._platforms), limit),
             renew=lambda claimed: outbox.renew(claimed.request.answer_id, claimed.fence),
@@ -108,6 +112,9 @@ class Answering:
         except ReplyLost:
             log.info("answer_lost", answer_id=request.answer_id)
             await self._settle(claimed, LOST, claimed.places)
+        except SourceUnavailable as error:  # the platform is away: not even that can be told
+            log.warning("reply_waits", answer_id=request.answer_id, error=type(error).__name__)
+            await self._wait_for_platform(claimed)
         except Exception as error:  # nobody could be told, not even that it failed
             log.warning("reply_failed", answer_id=request.answer_id, attempt=claimed.tries, exc_info=error)
             await self._try_again(claimed)
@@ -178,14 +185,24 @@ class Answering:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         return await until_back(lambda: self._outbox.posted(answer_id, fence, outcome, places, sources))
 
+    async def _wait_for_platform(self, claimed: Claimed) -> None:
+        answer_id, fence = claimed.request.answer_id, claimed.fence
+        if claimed.age_seconds > self._patience_seconds:
+            await self._give_up(claimed)
+        else:
+            await until_back(lambda: self._outbox.postpone(answer_id, fence))
+
     async def _try_again(self, claimed: Claimed) -> None:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         if claimed.tries > len(self._retry_seconds):
-            log.error("answer_given_up", answer_id=answer_id, attempt=claimed.tries)
-            await self._settle(claimed, FAILED, claimed.places)
+            await self._give_up(claimed)
             return
         pause = self._retry_seconds[claimed.tries - 1]
         await until_back(lambda: self._outbox.release(answer_id, fence, pause_seconds=pause))
+
+    async def _give_up(self, claimed: Claimed) -> None:
+        log.error("answer_given_up", answer_id=claimed.request.answer_id, attempt=claimed.tries)
+        await self._settle(claimed, FAILED, claimed.places)
 
     async def _afterwards(self, platform: Platform, request: Request, question: Question, answer: Answer) -> None:
         """What is well done and not promised: its errors are logged only."""

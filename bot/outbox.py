@@ -33,7 +33,8 @@ WITH oldest AS (
     ORDER BY created_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 UPDATE answer a SET lease_until = now() + make_interval(secs => %(lease)s), fence = fence + 1, tries = tries + 1
 FROM oldest WHERE a.answer_id = oldest.answer_id
-RETURNING a.created_at, a.answer_id::text, a.request, a.fence, a.places, a.tries"""
+RETURNING a.created_at, a.answer_id::text, a.request, a.fence, a.places, a.tries,
+    extract(epoch FROM now() - a.created_at)::float8"""
 RENEW = """
 UPDATE answer SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE answer_id = %(id)s AND fence = %(fence)s AND state <> 'removed'"""
@@ -53,6 +54,11 @@ SELECT %(id)s, * FROM unnest(%(n)s::integer[], %(messages)s::bigint[], %(revs)s:
 RELEASE = """
 UPDATE answer SET lease_until = '-infinity', tries = tries - 1
 WHERE answer_id = %(id)s AND fence = %(fence)s AND state IN ('waiting', 'posting')"""
+# Nor is a platform that is away: the longer it is, the longer the pause.
+POSTPONE = """
+UPDATE answer SET tries = tries - 1,
+    lease_until = now() + greatest(least(now() - created_at, interval '60 s'), interval '1 s')
+WHERE answer_id = %(id)s AND fence = %(fence)s AND state IN ('waiting', 'posting')"""
 RETRY = """
 UPDATE answer SET lease_until = now() + make_interval(secs => %(pause)s)
 WHERE answer_id = %(id)s AND fence = %(fence)s AND state IN ('waiting', 'posting')"""
@@ -63,13 +69,14 @@ class Claimed:
     """A question that this process alone may answer, as long as its lease lasts. `fence` proves it to the table.
 
     `places`: the messages that already show something of the answer. `tries` counts this claim too. A fence above 1
-    tells of an earlier claim, which may have posted more than it could still note.
+    tells of an earlier claim, which may have posted more than it could still note. `age_seconds`: since it was asked.
     """
 
     request: Request
     fence: int
     places: tuple[str, ...]
     tries: int
+    age_seconds: float = 0.0
 
 
 class Outbox(AnswerRecords):
@@ -98,12 +105,12 @@ class Outbox(AnswerRecords):
         """Takes open questions, oldest first. One that only a newer version can read is left to it."""
         row = {"platforms": list(platforms), "limit": limit, "lease": self.lease_seconds}
         claimed: list[Claimed] = []
-        for _, answer_id, stored, fence, places, tries in sorted(await self._database.fetch(CLAIM, row)):
+        for _, answer_id, stored, fence, places, tries, age in sorted(await self._database.fetch(CLAIM, row)):
             request = request_from(stored)
             if request is None:
                 log.warning("request_unreadable", answer_id=answer_id)
             else:
-                claimed.append(Claimed(request, fence, tuple(places), tries))
+                claimed.append(Claimed(request, fence, tuple(places), tries, age))
         return claimed
 
     async def renew(self, answer_id: str, fence: int) -> bool:
@@ -151,6 +158,10 @@ class Outbox(AnswerRecords):
         if pause_seconds is None:
             return await self._write(RELEASE, answer_id, fence)
         return await self._write(RETRY, answer_id, fence, pause=pause_seconds)
+
+    async def postpone(self, answer_id: str, fence: int) -> bool:
+        """Gives a question back until its platform may be there again."""
+        return await self._write(POSTPONE, answer_id, fence)
 
     async def _write(self, statement: LiteralString, answer_id: str, fence: int, **values: Any) -> bool:
         row = {"id": uuid_of(answer_id), "fence": fence, **values}

@@ -64,9 +64,17 @@ def answering(outbox, answerer, platform):
     return over(outbox, answerer, platform)
 
 
-def over(outbox, answerer, platform, *, slots=2, limiter=None, **queue):
-    queue, limiter = FairQueue(slots, **queue), limiter or FakeLimiter()
-    return Answering(outbox, answerer, queue, {"slack": platform}, limiter, workers=96, retry_seconds=(0.01, 0.01))
+def over(outbox, answerer, platform, *, slots=2, limiter=None, patience_seconds=900.0, **queue):
+    return Answering(
+        outbox,
+        answerer,
+        FairQueue(slots, **queue),
+        {"slack": platform},
+        limiter or FakeLimiter(),
+        workers=96,
+        retry_seconds=(0.01, 0.01),
+        patience_seconds=patience_seconds,
+    )
 
 
 @asynccontextmanager
@@ -284,13 +292,41 @@ async def test_a_question_too_many_is_refused_with_a_sentence(outbox, answerer, 
     assert outcomes == {"answered": 3, Outcome.REFUSED_LIMIT: 2}
 
 
-async def test_when_not_even_a_failure_can_be_told_it_is_tried_three_times(outbox, answerer, answering, platform, logs):
-    platform.is_down = True
+async def test_when_not_even_a_failure_can_be_told_it_is_tried_three_times(
+    outbox, answerer, answering, platform, logs, monkeypatch
+):
+    async def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(platform, "reply_to", broken)
     async with running(answering.run()):
         await outbox.open(request())
         await settled(outbox)
     assert [entry["event"] for entry in logs] == ["reply_failed"] * 3 + ["answer_given_up"]
     assert (await outbox.get(request().answer_id)).outcome == "failed"
+
+
+async def test_a_platform_that_is_away_too_long_is_given_up(database, outbox, answerer, platform, logs):
+    platform.is_down = True
+    async with running(over(outbox, answerer, platform, patience_seconds=1.5).run()):
+        await outbox.open(request())
+        await settled(outbox)
+    events = [entry["event"] for entry in logs]
+    assert events[-1] == "answer_given_up"
+    assert set(events[:-1]) == {"reply_waits"}
+    assert await database.fetch("SELECT outcome, tries FROM answer") == [("failed", 1)]
+
+
+async def test_a_platform_that_is_away_for_longer_than_the_tries_last_gets_the_answer(
+    outbox, answerer, answering, platform
+):
+    platform.is_down = True
+    async with running(answering.run()):
+        await outbox.open(request())
+        await asyncio.sleep(1.5)
+        platform.is_down = False
+        await settled(outbox)
+    assert platform.shown(request().answer_id) == ["You asked: why did we drop Kafka?"]
 
 
 async def test_a_platform_that_comes_back_gets_the_answer(outbox, answerer, answering, platform):

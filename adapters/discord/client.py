@@ -164,7 +164,7 @@ class Ears(discord.Client):
 
     async def on_raw_member_remove(self, payload: discord.RawMemberRemoveEvent) -> None:
         """Somebody left the guild, or was banned."""
-        await self.heard_by.places.on_member(payload.guild_id, payload.user.id)
+        await self.heard_by.places.on_member(payload.guild_id, payload.user.id, has_left=True)
 
 
 class Client(Ears):

@@ -109,8 +109,8 @@ async def _on_place(guild: Guild, happened: seen.Seen) -> None:
             await observe([Gone(channel)])
         case seen.ThreadGone(channel, thread_id):
             await observe(_gone(guild, channel, thread_id))
-        case seen.MemberChanged(user_id):
-            await on_member(guild, user_id)
+        case seen.MemberChanged(user_id, has_left):
+            await on_member(guild, user_id, has_left=has_left)
         case seen.RolesChanged():
             await on_roles(guild)
         case seen.GuildGone():

@@ -89,13 +89,20 @@ async def _note_readers(guild: Guild, channel: Channel) -> None:
         await guild.desk.upkeep.observe([Hidden(channel.ref)])
 
 
-async def on_member(guild: Guild, user_id: str) -> None:
+async def on_member(guild: Guild, user_id: str, *, has_left: bool = False) -> None:
     """Somebody came, went, or has other roles: what they may read is another now."""
     if user_id == guild.bot_id:
         await look_round(guild)
         return
     async with guild.readers:
+        if has_left:
+            await guild.desk.upkeep.observe([Person(guild.person(user_id), user_id, active=False)])
         await guild.desk.upkeep.observe(_changed(guild, user_id))
+        if has_left and guild.has(user_id):
+            # Back already, and perhaps asked into a private thread before we knew: Discord is asked.
+            for thread in guild.guild.threads:
+                if is_private_thread(thread) and may_read(thread, guild.guild.me):
+                    await _enter(guild, thread)
 
 
 def _changed(guild: Guild, user_id: str) -> list[Happening]:

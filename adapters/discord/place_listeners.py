@@ -39,9 +39,10 @@ class PlaceListeners:
         }
         await self._intake.keep(Kind.THREAD_DELETE, payload.guild_id, place, f"t:{payload.thread_id}")
 
-    async def on_member(self, guild_id: int, user_id: int) -> None:
+    async def on_member(self, guild_id: int, user_id: int, *, has_left: bool = False) -> None:
         """Somebody came, went, or has other roles."""
-        await self._intake.keep(Kind.MEMBER, guild_id, {"guild_id": str(guild_id), "user_id": str(user_id)})
+        told = {"guild_id": str(guild_id), "user_id": str(user_id), "has_left": has_left}
+        await self._intake.keep(Kind.MEMBER, guild_id, told)
 
     async def on_roles(self, guild_id: int) -> None:
         """Roles allow something else."""

@@ -152,9 +152,13 @@ class ThreadGone:
 
 @dataclass(frozen=True, slots=True)
 class MemberChanged:
-    """Somebody came into the guild, left it, or has another name or other roles: look them up again."""
+    """Somebody came into the guild, left it, or has another name or other roles: look them up again.
+
+    Who `has_left` may be back by now, without the places in private threads that they had.
+    """
 
     user_id: str
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,10 @@ def _reaction(payload: Record, delta: int) -> Seen:
     return reaction if emoji else Ignored("malformed")
 
 
+def _member_changed(payload: Record) -> Seen:
+    return MemberChanged(snowflake(payload, "user_id"), fields.flag(payload, "has_left"))
+
+
 def _cleared(payload: Record) -> Seen:
     return ReactionsCleared(ref_of(payload), snowflake(payload, "channel_id"), _emoji(payload))
 
@@ -266,7 +274,7 @@ _READERS: Mapping[str, tuple[tuple[str, ...], Callable[[Record], Seen]]] = {
     Kind.CHANNEL: (_A_CHANNEL, lambda one: ChannelSeen(channel_ref(one))),
     Kind.CHANNEL_DELETE: (_A_CHANNEL, lambda one: ChannelGone(channel_ref(one))),
     Kind.THREAD_DELETE: (_A_CHANNEL, lambda one: ThreadGone(channel_ref(one), snowflake(one, "channel_id"))),
-    Kind.MEMBER: ((*_A_GUILD, "user_id"), lambda one: MemberChanged(snowflake(one, "user_id"))),
+    Kind.MEMBER: ((*_A_GUILD, "user_id"), _member_changed),
     Kind.ROLES: (_A_GUILD, lambda _: RolesChanged()),
     Kind.GUILD_REMOVE: (_A_GUILD, lambda _: GuildGone()),
 }

@@ -58,29 +58,29 @@ class World:
 
     def moves_before(self, at):
         """What changed last before that moment, with how long before."""
-        return [(round(at - since, 3), what) for since, what in self.moves if since <= at][-4:]
+        return [(round(at - since, 3), what) for since, what in self.moves if since <= at][-8:]
 
     def move(self):
         """Something changes of who may read what."""
         kind = self.dice.randrange(7)
+        person, channel = self.dice.choice(self.members), self.dice.choice(self.channels)
         match kind:
             case 0 | 1:
-                person = self.dice.choice(self.members)
                 self.discord.set_member_roles(self.guild, person, self.dice.sample(self.roles, self.dice.randrange(3)))
             case 2:
-                self.discord.set_overwrites(self.dice.choice(self.channels), self._rule())
+                self.discord.set_overwrites(channel, self._rule())
             case 3 if self.private_threads:
-                self._change_thread(self.dice.choice(self.private_threads), self.dice.choice(self.members))
+                self._change_thread(self.dice.choice(self.private_threads), person)
             case 4:
                 granted = self.dice.choice([0, 0, ADMINISTRATOR])
                 self.discord.change_role(self.guild, self.dice.choice(self.roles), permissions=granted)
             case 5:
-                channel = self.dice.choice(self.channels)
                 self.discord.change_channel(channel, nsfw=not self.discord.channels[channel]["nsfw"])
             case _:
-                self._come_or_go(self.dice.choice(self.people))
+                person = self.dice.choice(self.people)
+                self._come_or_go(person)
         self.moved()
-        self.moves.append((self.discord.clock.now(), kind))
+        self.moves.append((self.discord.clock.now(), (kind, person, channel)))
 
     def _come_or_go(self, person):
         if person not in self.members:

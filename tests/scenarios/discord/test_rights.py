@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from adapters.discord import handling
+from adapters.discord import handling, learning
 from bot import readers_first
 from tests.fakes.discord.permissions import ADMINISTRATOR, READ_MESSAGE_HISTORY, VIEW_CHANNEL
 from tests.scenarios.slack.scene import eventually, every_source
@@ -224,11 +224,17 @@ async def test_a_change_that_cannot_be_taken_in_is_told_in_a_sentence(house, boa
     assert house.prompts == []
 
 
-async def test_who_left_the_guild_and_came_back_is_in_no_private_thread(house):
+@pytest.fixture
+def vault(house):
+    """A private thread with us and quince in it."""
     cellar = house.discord.add_channel(house.guild, "cellar")
     thread = house.discord.start_thread(cellar, house.tamarind, "vault", private=True, text=MERGER)
     for person in (house.us, house.quince):
         house.discord.add_thread_member(thread, person)
+    return thread
+
+
+async def test_who_left_the_guild_and_came_back_is_in_no_private_thread(house, vault):
     async with house.bot(every_source):
         assert await knows(house, house.quince)
         house.discord.remove_member(house.guild, house.quince)
@@ -236,6 +242,28 @@ async def test_who_left_the_guild_and_came_back_is_in_no_private_thread(house):
         house.discord.add_member(house.guild, house.quince)
         await house.settled()
         assert not await knows(house, house.quince)
-        house.discord.add_thread_member(thread, house.quince)
+        house.discord.add_thread_member(vault, house.quince)
         await house.settled()
         assert await knows(house, house.quince)
+
+
+async def left_and_came_back_at_once(house, *asked_in_again):
+    house.discord.remove_member(house.guild, house.quince)
+    house.discord.add_member(house.guild, house.quince)
+    for thread in asked_in_again:
+        house.discord.add_thread_member(thread, house.quince)
+    await house.settled()
+    return await knows(house, house.quince)
+
+
+async def test_who_comes_back_before_anybody_looked_is_in_no_private_thread_either(house, vault):
+    async with house.bot(every_source):
+        assert await knows(house, house.quince)
+        assert not await left_and_came_back_at_once(house)
+        assert await left_and_came_back_at_once(house, vault)
+
+
+async def test_looking_only_at_who_is_there_now_would_be_caught(house, vault, monkeypatch):
+    monkeypatch.setattr(handling, "on_member", lambda guild, user_id, **_: learning.on_member(guild, user_id))
+    async with house.bot(every_source):
+        assert await left_and_came_back_at_once(house)

@@ -101,6 +101,7 @@ REF = MessageRef(HARVEST, "1")
         (Kind.THREAD_DELETE, IN_PRESSING, ThreadGone(HARVEST, "77")),
         (Kind.THREAD_DELETE, IN_PRIVATE, ThreadGone(ChannelRef("discord", "900", "77"), "77")),
         (Kind.MEMBER, {"guild_id": "900", "user_id": "501"}, MemberChanged("501")),
+        (Kind.MEMBER, {"guild_id": "900", "user_id": "501", "has_left": True}, MemberChanged("501", has_left=True)),
         (Kind.ROLES, {"guild_id": "900"}, RolesChanged()),
         (Kind.GUILD_REMOVE, {"guild_id": "900"}, GuildGone()),
         (Kind.EDIT, said("hi", ALONE), Ignored("direct_edit")),

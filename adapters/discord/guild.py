@@ -48,6 +48,8 @@ class Guild:
     unheard: AbstractSet[int] = frozenset()
     tasks: Tasks = field(default_factory=Tasks)
     gap: asyncio.Event = field(default_factory=asyncio.Event)
+    private_threads: dict[int, "PrivateThread"] = field(default_factory=dict)
+    """As last read, which every change of their members makes us do. The client's cache forgets archived ones."""
     readers: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from looking at the cache until what it says of readers is kept: an older look must not come last."""
 
@@ -114,6 +116,7 @@ class Guild:
         if isinstance(channel, discord.Thread) and is_private_thread(channel):
             with translated():
                 inside = frozenset(one.id for one in await channel.fetch_members())
+            self.private_threads[channel.id] = PrivateThread(channel, inside)
         return Members(ref, tuple(self.person(member.id) for member in readers(channel, inside)))
 
     async def describe_person(self, ref: PersonRef) -> Person:
@@ -142,6 +145,14 @@ class Guild:
         """Archived threads are not in the cache."""
         with translated():
             return await guild.fetch_channel(channel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateThread:
+    """A thread that only those read who were asked in, by their ids, or who manage threads."""
+
+    thread: discord.Thread
+    members: frozenset[int]
 
 
 class _Known(dict[str, str]):

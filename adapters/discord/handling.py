@@ -108,6 +108,7 @@ async def _on_place(guild: Guild, happened: seen.Seen) -> None:
         case seen.ChannelGone(channel):
             await observe([Gone(channel)])
         case seen.ThreadGone(channel, thread_id):
+            guild.private_threads.pop(int(thread_id), None)
             await observe(_gone(guild, channel, thread_id))
         case seen.MemberChanged(user_id, has_left):
             await on_member(guild, user_id, has_left=has_left)

@@ -1,6 +1,7 @@
 """What happens in a guild, handed on: messages, edits, deletions, members, roles, channels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import discord
 import structlog
@@ -15,6 +16,7 @@ from adapters.discord.permissions import (
     is_readable_kind,
     may_read,
     only_sees,
+    reading,
 )
 from adapters.discord.places import PLATFORM
 from knowledge.errors import ChannelUnreadable, SourceUnavailable
@@ -96,13 +98,14 @@ async def on_member(guild: Guild, user_id: str, *, has_left: bool = False) -> No
         return
     async with guild.readers:
         if has_left:
+            for thread_id, known in guild.private_threads.items():
+                guild.private_threads[thread_id] = replace(known, members=known.members - {int(user_id)})
             await guild.desk.upkeep.observe([Person(guild.person(user_id), user_id, active=False)])
         await guild.desk.upkeep.observe(_changed(guild, user_id))
         if has_left and guild.has(user_id):
             # Back already, and perhaps asked into a private thread before we knew: Discord is asked.
-            for thread in guild.guild.threads:
-                if is_private_thread(thread) and may_read(thread, guild.guild.me):
-                    await _enter(guild, thread)
+            for one in list(guild.private_threads.values()):
+                await _look_at(guild, str(one.thread.id))
 
 
 def _changed(guild: Guild, user_id: str) -> list[Happening]:
@@ -113,14 +116,14 @@ def _changed(guild: Guild, user_id: str) -> list[Happening]:
     if member is None:
         return [Person(ref, user_id, active=False)]
     happened: list[Happening] = [person_of(member)]
-    for channel in _channels(known):
+    archived = [one.thread for one in guild.private_threads.values() if known.get_thread(one.thread.id) is None]
+    for channel in [*_channels(known), *archived]:
         said = described(channel)
         if said.visibility is Visibility.PUBLIC or not may_read(channel, known.me):
             continue
-        if not may_read(channel, member):
-            happened.append(Left(said.ref, ref))
-        elif not is_private_thread(channel):
-            happened.append(Joined(said.ref, ref))
+        private = guild.private_threads.get(channel.id)
+        reads = reading(channel, private.members if private else frozenset())(member)
+        happened.append(Joined(said.ref, ref) if reads else Left(said.ref, ref))
     return happened
 
 
@@ -159,6 +162,7 @@ async def _look_at(guild: Guild, channel_id: str) -> None:
     try:
         channel = await guild.find(channel_id)
     except ChannelUnreadable:
+        guild.private_threads.pop(int(channel_id) if channel_id.isdecimal() else 0, None)
         await guild.desk.upkeep.observe([Hidden(guild.channel(channel_id))])
         log.info("channel_hidden", channel_id=channel_id)
         return
@@ -167,8 +171,11 @@ async def _look_at(guild: Guild, channel_id: str) -> None:
     if is_readable_kind(channel) or is_private_thread(channel):
         await _enter(guild, channel)
         # Who may not see a channel sees none of its threads either, members of them or not.
-        for thread in getattr(channel, "threads", ()):
-            if is_private_thread(thread) and may_read(thread, guild.guild.me):
+        threads = {thread.id: thread for thread in getattr(channel, "threads", ()) if is_private_thread(thread)}
+        archived = (one.thread for one in guild.private_threads.values() if one.thread.parent_id == channel.id)
+        threads = {thread.id: thread for thread in archived} | threads
+        for thread in threads.values():
+            if may_read(thread, guild.guild.me):
                 await _enter(guild, thread)
 
 

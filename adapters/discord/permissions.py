@@ -67,11 +67,21 @@ def permitted(channel: Readable) -> Callable[[discord.Member], discord.Permissio
 
 def readers(channel: Readable, thread_members: frozenset[int] = frozenset()) -> list[discord.Member]:
     """Everybody who reads a channel. Of a private thread: its members, and who manages threads."""
+    reads = reading(channel, thread_members)
+    return [member for member in channel.guild.members if reads(member)]
+
+
+def reading(channel: Readable, thread_members: frozenset[int] = frozenset()) -> Callable[[discord.Member], bool]:
+    """Whether each member reads a channel."""
     needed, permissions = _needed(channel), permitted(channel)
-    everybody = [member for member in channel.guild.members if permissions(member).is_superset(needed)]
-    if not is_private_thread(channel):
-        return everybody
-    return [member for member in everybody if member.id in thread_members or permissions(member).manage_threads]
+    is_private = is_private_thread(channel)
+
+    def of(member: discord.Member) -> bool:
+        granted = permissions(member)
+        is_inside = not is_private or member.id in thread_members or granted.manage_threads
+        return is_inside and granted.is_superset(needed)
+
+    return of
 
 
 def described(channel: Readable) -> Channel:

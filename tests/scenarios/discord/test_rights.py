@@ -7,6 +7,7 @@ import pytest
 
 from adapters.discord import handling, learning
 from bot import readers_first
+from knowledge.messages import Left
 from tests.fakes.discord.permissions import ADMINISTRATOR, READ_MESSAGE_HISTORY, VIEW_CHANNEL
 from tests.scenarios.slack.scene import eventually, every_source
 
@@ -267,3 +268,65 @@ async def test_looking_only_at_who_is_there_now_would_be_caught(house, vault, mo
     monkeypatch.setattr(handling, "on_member", lambda guild, user_id, **_: learning.on_member(guild, user_id))
     async with house.bot(every_source):
         assert await left_and_came_back_at_once(house)
+
+
+@pytest.fixture
+def wardens(house, vault):
+    """A role that manages everything; quince has it, and was not asked into the thread."""
+    found = house.discord.add_role(house.guild, "wardens", ADMINISTRATOR)
+    house.discord.remove_thread_member(vault, house.quince)
+    house.discord.set_member_roles(house.guild, house.quince, [found])
+    return found
+
+
+async def reads_with_and_without(house, role):
+    await house.settled()
+    with_it = await knows(house, house.quince)
+    house.discord.set_member_roles(house.guild, house.quince, [])
+    await house.settled()
+    without = await knows(house, house.quince)
+    house.discord.set_member_roles(house.guild, house.quince, [role])
+    await house.settled()
+    return with_it, without, await knows(house, house.quince)
+
+
+async def test_who_manages_threads_reads_private_ones_for_as_long_as_they_do(house, wardens):
+    async with house.bot(every_source):
+        assert await reads_with_and_without(house, wardens) == (True, False, True)
+
+
+async def test_an_archived_private_thread_is_closed_as_well(house, wardens, vault):
+    async with house.bot(every_source):
+        house.discord.archive_thread(vault)
+        assert await reads_with_and_without(house, wardens) == (True, False, True)
+
+
+async def test_an_archived_private_thread_is_closed_with_its_channel(house, vault):
+    async with house.bot(every_source):
+        house.discord.archive_thread(vault)
+        await house.settled()
+        assert await knows(house, house.quince)
+        cellar = house.discord.channels[vault]["parent_id"]
+        house.discord.set_overwrites(cellar, {house.guild: CLOSED, house.us: OPEN})
+        await house.settled()
+        assert not await knows(house, house.quince)
+
+
+async def test_who_was_asked_into_a_private_thread_stays_there_without_the_role(house, wardens, vault):
+    house.discord.add_thread_member(vault, house.quince)
+    async with house.bot(every_source):
+        assert await reads_with_and_without(house, wardens) == (True, True, True)
+
+
+async def test_leaving_private_threads_as_they_are_at_a_change_of_roles_would_be_caught(house, wardens, monkeypatch):
+    changed = learning._changed
+
+    def as_before(guild, user_id):
+        def is_kept(one):
+            return not isinstance(one, Left) or int(one.channel.channel_id) not in guild.private_threads
+
+        return [one for one in changed(guild, user_id) if is_kept(one)]
+
+    monkeypatch.setattr(learning, "_changed", as_before)
+    async with house.bot(every_source):
+        assert (await reads_with_and_without(house, wardens))[1]

@@ -20,7 +20,8 @@ MARK_SHARE = 0.34
 QUOTE_CHARS = 320
 
 _MARK = re.compile(
-    r"(?:(?<!\s)\s++)?[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE
+    r"(?:(?<!\s)(?P<gap>\s++))?[\[【(（](?:sources?\s*)?#?(?P<numbers>\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]",
+    re.IGNORECASE,
 )
 _MARK_SIGN = re.compile(r"[\[\]【】()（）]")
 DEEPEST = 3
@@ -100,6 +101,12 @@ def _share(wanted: set[str], held: set[str]) -> float:
     return len(wanted & held) / len(wanted)
 
 
+def _left(mark: re.Match[str]) -> str:
+    """A mark takes the space in front of it along, but no end of a line."""
+    gap = mark["gap"] or ""
+    return gap if "\n" in gap else ""
+
+
 def _cited(sentence: str, wanted: set[str], held: Sequence[set[str]]) -> list[int]:
     """The lines that a sentence rests on: those it marks, or the one that holds most of its words."""
     marked = (n - 1 for n in _marked(sentence) if 1 <= n <= len(held))
@@ -116,7 +123,7 @@ def _best(wanted: set[str], held: Sequence[set[str]]) -> list[int]:
 def _unmarked(sentence: str) -> str:
     """The sentence without marks. What stood around one may be another: "[[1]2]"."""
     for _ in range(DEEPEST):
-        if (rest := _MARK.sub("", sentence)) == sentence:
+        if (rest := _MARK.sub(_left, sentence)) == sentence:
             return rest
         sentence = rest
     return _MARK_SIGN.sub("", sentence)
@@ -133,4 +140,4 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _marked(sentence: str) -> list[int]:
-    return [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match.group(1))]
+    return [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match["numbers"])]

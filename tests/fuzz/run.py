@@ -22,12 +22,20 @@ def main(name, seconds, folder, *files):
     findings.mkdir(exist_ok=True)
     for seed in seeds(name):
         (corpus / sha256(seed).hexdigest()).write_bytes(seed)
+
+    def checked(data):
+        try:
+            TARGETS[name](data)
+        except BaseException:  # written down here: the fuzzer does not always come to it
+            (findings / f"{name}-{sha256(data).hexdigest()[:16]}").write_bytes(data)
+            raise
+
     options = {
         "max_total_time": seconds, "max_len": LONGEST, "timeout": SLOW_SECONDS, "verbosity": 0,
         "print_final_stats": 1, "artifact_prefix": f"{findings}/{name}-",
     }  # fmt: skip
     arguments = [f"-{key}={value}" for key, value in options.items()]
-    atheris.Setup([__file__, *arguments, *(files or [str(corpus)])], TARGETS[name])
+    atheris.Setup([__file__, *arguments, *(files or [str(corpus)])], checked)
     atheris.Fuzz()
 
 

@@ -36,6 +36,10 @@ def test_what_stood_around_a_mark_is_none(nested):
     assert cited.citations == ()
 
 
+def test_a_mark_at_the_start_of_a_line_joins_no_lines():
+    assert resolve("Cats sleep\n[7]Dogs bark.", SOURCES).text == "Cats sleep\nDogs bark."
+
+
 def test_a_mark_on_a_line_that_says_nothing_of_it_is_dropped():
     cited = resolve("Kafka caused three outages [1].", SOURCES)
     assert cited.citations[0].line is KAFKA

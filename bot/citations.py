@@ -115,9 +115,9 @@ def _cited(sentence: str, wanted: set[str], held: Sequence[set[str]]) -> list[in
 
 def _best(wanted: set[str], held: Sequence[set[str]]) -> list[int]:
     """The first of the lines that hold most of the words, if that is enough of them."""
-    shares = [_share(wanted, words) for words in held]
-    most = max(shares, default=0.0)
-    return [shares.index(most)] if most >= SUPPORT_SHARE else []
+    hits = [len(wanted & words) for words in held]
+    most = max(hits)
+    return [hits.index(most)] if most / len(wanted) >= SUPPORT_SHARE else []
 
 
 def _unmarked(sentence: str) -> str:

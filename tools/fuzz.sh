@@ -5,7 +5,7 @@
 #   FUZZ_TARGETS="citing slack" make fuzz     these alone; `python -m tests.fuzz.run` names all
 #
 # The fuzzer lies beside the environment, not in it. What was learnt is kept in .fuzz/corpus, what was found in
-# .fuzz/findings: `python -m tests.fuzz.run NAME 1 .fuzz FILE` reads one again. Linux and CPython 3.11 to 3.13 alone.
+# .fuzz/findings: `tests/fuzz/run.py` says how to read one again. The fuzzer is made for Linux alone.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -6,7 +6,7 @@ UV ?= uv
 THREADLORE := $(BIN)/threadlore
 DATA ?=
 
-.PHONY: help setup demo test check lint fmt eval soak audit day lock clean
+.PHONY: help setup demo test check lint fmt eval soak fuzz audit day lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
 	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \
 	  tests/properties/test_prompt_fits.py --full --timeout 7200
+
+fuzz: setup ## feed parsers and renderers what reaches new code, a minute each; FUZZ_SECONDS, FUZZ_TARGETS
+	@sh tools/fuzz.sh
 
 audit: ## ask for known weaknesses of the pinned packages; needs uv or pip-audit, and its advisory service
 	@sh tools/audit.sh

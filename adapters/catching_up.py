@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.upkeep import Upkeep
-from knowledge.errors import KnowledgeError
+from knowledge.errors import KnowledgeError, KnowledgeUnavailable
 from knowledge.messages import ChannelRef, Members
 
 log = structlog.get_logger()
@@ -17,6 +17,8 @@ log = structlog.get_logger()
 SEEN_SECONDS = 15.0
 SWEEP_SECONDS = 6 * 3600.0
 RETRY_SECONDS = (1.0, 2.0, 5.0, 15.0, 60.0)
+# A database that comes back is no platform to be spared: questions wait for it.
+DATABASE_SECONDS = 5.0
 # Events on their way while a socket opened, and clocks that differ a little.
 OVERLAP = timedelta(minutes=2)
 # After a real absence, or wherever nothing is sent twice, edits and deletions of older messages are looked for too;
@@ -75,6 +77,8 @@ class CatchingUp:
             except KnowledgeError as error:
                 self._gap.set()
                 pause = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
+                if isinstance(error, KnowledgeUnavailable):
+                    pause = min(pause, DATABASE_SECONDS)
                 failures += 1
                 log.warning(
                     "catching_up_waits", adapter=self._kept.platform, error=type(error).__name__, wait_seconds=pause

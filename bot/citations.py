@@ -20,8 +20,11 @@ MARK_SHARE = 0.34
 QUOTE_CHARS = 320
 
 _MARK = re.compile(
-    r"(?:(?<!\s)\s++)?[\[【(（](?:sources?\s*)?#?(\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]", re.IGNORECASE
+    r"(?:(?<!\s)(?P<gap>\s++))?[\[【(（](?:sources?\s*)?#?(?P<numbers>\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]",
+    re.IGNORECASE,
 )
+_MARK_SIGN = re.compile(r"[\[\]【】()（）]")
+DEEPEST = 3
 # Where a sentence ends, with the marks behind it. A dot inside of "2.4" or "plan.pdf" ends none.
 _END = re.compile(r"(?:(?<![.!?])[.!?]++(?=\s|$|[\[【(（])|[。！？]+|\n)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*")
 
@@ -41,42 +44,39 @@ def resolve(text: str, sources: Sequence[Line]) -> Cited:
 
     `sources` are the lines as the prompt numbered them, from 1.
     """
+    held = [_held(source) for source in sources]
     numbers: dict[int, int] = {}
     pieces: list[str] = []
     sentences = unsupported = 0
     for raw in _split(text):
-        words = _MARK.sub("", raw)
-        if not content_terms(words):
+        words = _unmarked(raw)
+        wanted = content_terms(words)
+        if not wanted:
             pieces.append(words)
             continue
         sentences += 1
-        cited = [
-            n - 1 for n in _marked(raw) if 1 <= n <= len(sources) and supports(sources[n - 1], words) >= MARK_SHARE
-        ]
-        if not cited:
-            best = max(range(len(sources)), key=lambda i: supports(sources[i], words), default=None)
-            if best is not None and supports(sources[best], words) >= SUPPORT_SHARE:
-                cited = [best]
+        cited = _cited(raw, wanted, held) if held else []
         if not cited:
             unsupported += 1
+            pieces.append(words)
+            continue
         body, space = words.rstrip(), words[len(words.rstrip()) :]
         marks = "".join(f"[{numbers.setdefault(i, len(numbers) + 1)}]" for i in dict.fromkeys(cited))
-        pieces.append(f"{body} {marks}{space}" if marks else words)
+        pieces.append(f"{body} {marks}{space}")
     citations = tuple(Citation(n, sources[i], quote(sources[i].text)) for i, n in numbers.items())
     return Cited("".join(pieces).strip(), citations, sentences, unsupported)
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text that say something, without marks, each once."""
-    found = (_MARK.sub("", raw).strip() for raw in _split(text))
+    found = (_unmarked(raw).strip() for raw in _split(text))
     return [sentence for sentence in dict.fromkeys(found) if content_terms(sentence)]
 
 
 def supports(line: Line, sentence: str) -> float:
     """The share of a sentence's content words that a line, with its author's name, holds."""
     wanted = content_terms(sentence)
-    held = set(terms(f"{line.author} {line.text}"))
-    return len(wanted & held) / len(wanted) if wanted else 0.0
+    return _share(wanted, _held(line)) if wanted else 0.0
 
 
 def content_terms(text: str) -> set[str]:
@@ -93,6 +93,42 @@ def quote(text: str) -> str:
     return f"{cut or flat[:QUOTE_CHARS]}…"
 
 
+def _held(line: Line) -> set[str]:
+    return set(terms(f"{line.author} {line.text}"))
+
+
+def _share(wanted: set[str], held: set[str]) -> float:
+    return len(wanted & held) / len(wanted)
+
+
+def _left(mark: re.Match[str]) -> str:
+    """A mark takes the space in front of it along, but no end of a line."""
+    gap = mark["gap"] or ""
+    return gap if "\n" in gap else ""
+
+
+def _cited(sentence: str, wanted: set[str], held: Sequence[set[str]]) -> list[int]:
+    """The lines that a sentence rests on: those it marks, or the one that holds most of its words."""
+    marked = (n - 1 for n in _marked(sentence) if 1 <= n <= len(held))
+    return [i for i in marked if _share(wanted, held[i]) >= MARK_SHARE] or _best(wanted, held)
+
+
+def _best(wanted: set[str], held: Sequence[set[str]]) -> list[int]:
+    """The first of the lines that hold most of the words, if that is enough of them."""
+    hits = [len(wanted & words) for words in held]
+    most = max(hits)
+    return [hits.index(most)] if most / len(wanted) >= SUPPORT_SHARE else []
+
+
+def _unmarked(sentence: str) -> str:
+    """The sentence without marks. What stood around one may be another: "[[1]2]"."""
+    for _ in range(DEEPEST):
+        if (rest := _MARK.sub(_left, sentence)) == sentence:
+            return rest
+        sentence = rest
+    return _MARK_SIGN.sub("", sentence)
+
+
 def _split(text: str) -> Iterator[str]:
     """The sentences of a text; together they are the text."""
     begin = 0
@@ -104,4 +140,4 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _marked(sentence: str) -> list[int]:
-    return [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match.group(1))]
+    return [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match["numbers"])]

@@ -5,8 +5,9 @@ Into the prompt: control tokens lose their form. Out of the model: no link, no m
 
 import re
 import unicodedata
+from collections.abc import Callable
 
-from bot.links import without_links
+from bot.links import LINK, LINK_REMOVED
 from knowledge.hidden import visible
 from knowledge.kept import kept
 
@@ -19,30 +20,44 @@ _FAKE_MARK = re.compile(r"\[(\d{1,3})\]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,200}+)\]\([^()\n]{0,2000}+(?:\([^()\n]{0,200}+\)[^()\n]{0,200}+)?\)")
 _MENTION = re.compile(r"<[@#!][^<>\n]{0,100}>|(?<!@)@++(?=everyone\b|here\b|channel\b)", re.IGNORECASE)
-_MENTION_SIGN = re.compile(r"<(?=[@#!])|(?<!@)@++(?=everyone|here|channel)", re.IGNORECASE)
-DEEPEST = 4
+# Each of those begins with one of these, and so does a comment or a mention.
+_OPENERS = re.compile(r"[<\[@]")
+DEEPEST = 3
 
 
 def neutralise(text: str) -> str:
     """A source or a question, made safe to stand in a prompt: control tokens and fake marks are broken up."""
-    shown = visible(_CONTROLS.sub("", text)).text
-    broken = _CONTROL_TOKEN.sub(lambda match: match.group().strip("<>[]|/｜").replace("|", " "), shown)
+    broken = _settled(_CONTROLS.sub("", text), _broken)
     return _FAKE_MARK.sub(r"(\1)", broken)
 
 
 def question_text(text: str) -> str:
     """What a person asked, as one clean line: no control tokens, nothing hidden, no secrets."""
     asked = kept(_CONTROLS.sub("", text.encode("utf-8", "replace").decode("utf-8"))).text
-    return " ".join(_CONTROL_TOKEN.sub(" ", unicodedata.normalize("NFC", asked)).split())
+    return _settled(unicodedata.normalize("NFC", asked), lambda words: " ".join(_CONTROL_TOKEN.sub(" ", words).split()))
 
 
 def harmless(text: str) -> str:
     """The model's own words: links become their label or a note, mentions lose their power."""
-    words = _CONTROL_TOKEN.sub("", visible(_CONTROLS.sub("", text)).text)
-    unlinked = without_links(_MARKDOWN_LINK.sub(r"\1", words))
-    # What is left when one mention is taken out may be another; what still is one after this has no other purpose.
+    return _settled(_CONTROLS.sub("", text), _powerless)
+
+
+def _settled(text: str, once: Callable[[str], str]) -> str:
+    """The text as its readers see it, after as many passes as change it: what stood around something may be its like.
+
+    What still is one after a few has no other purpose, and loses the signs that make one.
+    """
     for _ in range(DEEPEST):
-        if (rest := _MENTION.sub("", unlinked)) == unlinked:
-            return rest
-        unlinked = rest
-    return _MENTION_SIGN.sub("", unlinked)
+        shown = visible(text).text
+        if (text := once(shown)) == shown:
+            return text
+    return once(_OPENERS.sub("", text))
+
+
+def _broken(text: str) -> str:
+    return _CONTROL_TOKEN.sub(lambda match: match.group().strip("<>[]|/｜").replace("|", " "), text)
+
+
+def _powerless(text: str) -> str:
+    words = _MARKDOWN_LINK.sub(r"\1", _CONTROL_TOKEN.sub("", text))
+    return _MENTION.sub("", LINK.sub(LINK_REMOVED, words))

@@ -57,24 +57,36 @@ def request_from(stored: str) -> Request | None:
     try:
         fields = json.loads(stored)
         return Request(
-            answer_id=fields["answer_id"],
-            channel=ChannelRef(*fields["channel"]),
-            text=fields["text"],
-            asker=None if fields["asker"] is None else PersonRef(*fields["asker"]),
-            message_id=fields["message_id"],
-            thread_id=fields["thread_id"],
+            answer_id=_text(fields["answer_id"]),
+            channel=ChannelRef(*_texts(fields["channel"])),
+            text=_text(fields["text"]),
+            asker=None if fields["asker"] is None else PersonRef(*_texts(fields["asker"])),
+            message_id=_text(fields["message_id"]),
+            thread_id=None if fields["thread_id"] is None else _text(fields["thread_id"]),
             task=Task(fields["task"]),
-            private=fields["private"],
-            direct=fields["direct"],
-            by_bot=fields["by_bot"],
-            awaited=fields.get("awaited", False),
+            private=bool(fields["private"]),
+            direct=bool(fields["direct"]),
+            by_bot=bool(fields["by_bot"]),
+            awaited=bool(fields.get("awaited", False)),
             since=None if fields["since"] is None else datetime.fromisoformat(fields["since"]),
-            of_channel=None if fields["of_channel"] is None else ChannelRef(*fields["of_channel"]),
-            of_thread=fields["of_thread"],
-            reply_to=fields["reply_to"],
+            of_channel=None if fields["of_channel"] is None else ChannelRef(*_texts(fields["of_channel"])),
+            of_thread=None if fields["of_thread"] is None else _text(fields["of_thread"]),
+            reply_to={name: _text(value) for name, value in fields["reply_to"].items()},
         )
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value))
+    return value
+
+
+def _texts(values: object) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError(type(values))
+    return [_text(value) for value in values]
 
 
 def without_text(stored: str) -> str:

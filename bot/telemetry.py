@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import PurePath
 from types import TracebackType
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -66,7 +66,7 @@ def setup_logging(level: str = "WARNING", *, json_lines: bool = False, stream: T
             else structlog.processors.LogfmtRenderer(key_order=order, drop_missing=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -144,6 +144,21 @@ class Stopwatch:
     def steps_ms(self) -> dict[str, float]:
         """All steps so far, by name."""
         return dict(self._steps)
+
+
+class _Lossy:
+    """Where a log goes. A line that it cannot take, on a full disk or into a closed pipe, is lost; nothing else is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 class LibraryHandler(logging.Handler):

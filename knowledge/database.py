@@ -25,6 +25,8 @@ Connection = AsyncConnection[TupleRow]
 
 # A question must hear within seconds that the index is away, not after the pool's default of thirty.
 POOL_TIMEOUT_SECONDS = 2.0
+# After each failure the pool waits twice as long, up to minutes. Given up, the next caller begins anew, at once.
+RECONNECT_SECONDS = 3.0
 # A process that stands still in the middle of a transaction keeps its rows locked: nobody could take its work over.
 IDLE_SECONDS = 20.0
 IDLE = "SELECT set_config('idle_in_transaction_session_timeout', %(seconds)s, false)"
@@ -85,6 +87,7 @@ class Database:
             min_size=1,
             max_size=size,
             timeout=POOL_TIMEOUT_SECONDS,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             configure=_configure,
             kwargs={"connect_timeout": 3, "application_name": "threadlore"},

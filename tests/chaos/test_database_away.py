@@ -6,12 +6,16 @@ again by itself.
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+from psycopg_pool.base import AttemptWithBackoff
 
 from adapters.catching_up import CatchingUp
+from adapters.discord.intake import Intake
 from bot.timing import within
+from knowledge import database as databases
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.verdict import SOUND, Verdict, verdict
@@ -109,7 +113,8 @@ async def test_a_bot_that_does_not_read_what_it_could_not_keep_would_be_caught(h
             await sound(catching_up, until)
 
     monkeypatch.setattr(CatchingUp, "_catch_up", catch_up)
-    assert (await outage(house, proxy, 1, "refuse", caught_up_seconds=3)).found.lost
+    monkeypatch.setitem(Intake.keep.__kwdefaults__, "tries", 1)  # five tries outlast an outage of this length
+    assert (await outage(house, proxy, 4, "refuse", caught_up_seconds=3)).found.lost
 
 
 async def silent(database_url, folder, ask):
@@ -141,3 +146,37 @@ async def test_a_timeout_around_the_statement_would_be_caught(database_url, tmp_
             await database.fetch("SELECT 1")
 
     assert await silent(database_url, tmp_path, ask) > TOLD_SECONDS
+
+
+async def back_after(database_url, folder, away_seconds):
+    """How long after an outage the first of those who asked all the while is answered, in seconds."""
+    async with fault_proxy(database_url, folder) as proxy, Database(proxy.url, size=2) as database:
+        proxy.refuse()
+        began = restored = time.monotonic()
+        while True:
+            if restored == began and time.monotonic() - began > away_seconds:
+                proxy.restore()
+                restored = time.monotonic()
+            with suppress(KnowledgeUnavailable):
+                await database.fetch("SELECT 1")
+                return time.monotonic() - restored
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def ten_times_as_fast(monkeypatch):
+    """The pool's pauses, which double, begin at a tenth of a second."""
+    monkeypatch.setattr(AttemptWithBackoff, "INITIAL_DELAY", 0.1)
+    monkeypatch.setattr(databases, "POOL_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(databases, "RECONNECT_SECONDS", databases.RECONNECT_SECONDS / 10)
+
+
+async def test_after_a_long_outage_the_first_who_asks_is_answered(database_url, tmp_path, ten_times_as_fast):
+    assert await back_after(database_url, tmp_path, 3.5) < 1.5
+
+
+async def test_a_pool_that_goes_on_doubling_its_pauses_would_be_caught(
+    database_url, tmp_path, ten_times_as_fast, monkeypatch
+):
+    monkeypatch.setattr(databases, "RECONNECT_SECONDS", 300.0)
+    assert await back_after(database_url, tmp_path, 3.5) > 1.5

@@ -245,6 +245,22 @@ async def test_killed_servers_are_started_again_with_everything_committed(home: 
     assert not servers_running(home)
 
 
+async def test_what_dies_under_a_command_is_started_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "WATCH_SECONDS", 0.1)
+    async with embedded_servers(home, postgres=True, redis=True) as addresses:
+        query(addresses, "CREATE TABLE kept AS SELECT 42 AS number")
+        dead = server_pids(home)
+        for pid in dead:
+            os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while not all(map(is_gone, dead)) or set(dead) & set(server_pids(home)):
+                await asyncio.sleep(0.05)
+            while not ping(addresses):
+                await asyncio.sleep(0.05)
+        assert query(addresses, "SELECT number FROM kept") == [(42,)]
+    assert not servers_running(home)
+
+
 async def test_a_stale_pid_file_whose_number_belongs_to_another_process_now(home: Path) -> None:
     async with embedded_servers(home, postgres=True, redis=True):
         lines = (home / "postgresql-18" / "postmaster.pid").read_text().splitlines()

@@ -13,6 +13,8 @@ from adapters.slack.mrkdwn import mrkdwn
 from bot import citations
 from bot.plaintext import harmless, neutralise, question_text
 from knowledge.kept import kept
+from knowledge.messages import ChannelRef, MessageRef
+from knowledge.passages import Line
 from tests.worst import texts
 
 CHARS = 40_000
@@ -23,12 +25,17 @@ MOST_GROWTH = 3.0
 CLEARLY = 0.2
 """Seconds; what takes less is too short to tell how it grows."""
 
+EIGHT = [
+    Line(number, 1, MessageRef(ChannelRef("slack", "T1", "C1"), "1"), 1, "harvest", "quince", f"{number} a", None, "")
+    for number in range(8)
+]
 READERS = {
     "kept": kept,
     "question": question_text,
     "prompt": neutralise,
     "answer": harmless,
     "citations": lambda text: citations.resolve(text, []),
+    "citations of eight": lambda text: citations.resolve(text, EIGHT),
     "terminal": clean,
     "parts": lambda text: split(text, 3_000),
     "slack": mrkdwn,

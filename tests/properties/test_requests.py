@@ -67,7 +67,13 @@ def test_what_is_no_request_is_read_as_none_and_erased_whole(stored):
     assert request_from(without_text(stored)) is None
 
 
-@pytest.mark.parametrize("broken", ['"task": "dance"', '"channel": ["slack"]', '"since": "tomorrow"', '"asker": 5'])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        *('"task": "dance"', '"channel": ["slack"]', '"since": "tomorrow"', '"asker": 5', '"text": 5'),
+        *('"reply_to": "ts"', '"reply_to": {"ts": 5}', '"channel": "abc"', '"thread_id": {}'),
+    ],
+)
 def test_a_request_of_a_newer_version_is_left_to_it(broken):
     stored = request_json(Request("a", ChannelRef("slack", "tidepool", "C1"), "why?"))
     assert request_from(stored) is not None

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,17 @@ def test_a_mark_that_cites_nothing_is_dropped():
     cited = resolve("Kafka caused three outages [7].", SOURCES)
     assert "7" not in cited.text
     assert cited.citations[0].line is KAFKA  # the sentence found its line by its words
+
+
+@pytest.mark.parametrize("nested", ["[[1]2]", "[[7]2]", "[" * 9 + "2" + "]2" * 9])
+def test_what_stood_around_a_mark_is_none(nested):
+    cited = resolve(f"Cats sleep {nested}.", SOURCES)
+    assert "2]" not in cited.text
+    assert cited.citations == ()
+
+
+def test_a_mark_at_the_start_of_a_line_joins_no_lines():
+    assert resolve("Cats sleep\n[7]Dogs bark.", SOURCES).text == "Cats sleep\nDogs bark."
 
 
 def test_a_mark_on_a_line_that_says_nothing_of_it_is_dropped():

@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 import structlog
 
+from bot import telemetry
 from bot.telemetry import LibraryHandler, Stopwatch, question_logged, setup_logging
 
 CANARY = "the merger with Initech"
@@ -235,3 +236,29 @@ def test_a_stopwatch_adds_up_milliseconds_per_step():
     assert watch.ms("never") == 0
     assert watch.steps_ms == {"retrieval": 750}
     assert watch.total_ms == 1750
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_lost_alone():
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a path of ours
+        setup_logging("DEBUG", stream=full)
+        log().warning("model_restarted", restarts=1)
+        logging.getLogger("elsewhere").error("no room")
+        with suppress(OSError):
+            full.close()
+
+
+def test_a_log_that_insists_would_be_caught(monkeypatch):
+    monkeypatch.setattr(telemetry, "_Lossy", lambda stream: stream)
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as above
+        setup_logging("DEBUG", stream=full)
+        with pytest.raises(OSError, match="No space left"):
+            log().warning("model_restarted", restarts=1)
+        with suppress(OSError):
+            full.close()
+
+
+def test_a_line_for_a_closed_stream_is_lost_alone():
+    stream = io.StringIO()
+    setup_logging("DEBUG", stream=stream)
+    stream.close()
+    log().warning("model_restarted", restarts=1)

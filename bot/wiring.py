@@ -216,7 +216,7 @@ async def open_app(
         reading, outbox = Access(asking), Outbox(asking, keep_days=keep_days)
         readers_first = ReadersFirst(asking, {name: one.reader_kinds for name, one in platforms.items()})
         freshness = Freshness(asking, reading, sources, first=readers_first.wait)
-        door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
+        door = await stack.enter_async_context(_door_of(db)) if chats else db
         inbox = PostgresInbox(db, door=door)
         chain = answer_chain(parts)
         assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), quarantine, chain, chat.name)
@@ -272,6 +272,10 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
     async with AsyncExitStack() as stack:
         model = await embedding_of(settings, stack)
         yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
+
+
+def _door_of(db: Database) -> Database:
+    return Database(db.url, size=DOOR_CONNECTIONS, breaker=db.breaker)
 
 
 def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:

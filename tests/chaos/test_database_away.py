@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import pytest
 
 from adapters.catching_up import CatchingUp
+from adapters.discord.intake import Intake
 from bot.timing import within
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.verdict import SOUND, Verdict, verdict
+from tests.load.processes import UNLIMITED
 from tests.proxy import FaultProxy, fault_proxy
 from tests.scenarios.slack.talk import PATIENCE, WHY_KAFKA
 
@@ -60,7 +62,7 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
     def shows(text, asked):
         return any(text in one.text for one in house.seen() if one.asked == asked)
 
-    async with house.bot(go_away, database=proxy.url):
+    async with house.bot(go_away, database=proxy.url, limits=UNLIMITED):
         asked, told = [house.mention(WHY_KAFKA)], None
         await asyncio.wait_for(shut.wait(), PATIENCE)
         if way != "cut":  # where the next try may do, it is tried
@@ -71,7 +73,8 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
             await asyncio.sleep(0.5)
         shown = len(house.seen())
         proxy.restore()
-        asked.append(house.mention(f"{WHY_KAFKA} (last)"))
+        # Of somebody else, who does not wait for all that was asked meanwhile.
+        asked.append(house.mention(f"{WHY_KAFKA} (last)", who=house.tamarind))
         back = await seconds_until(lambda: shows("three outages", asked[-1]))
         # What a platform does not send again is read again, which nothing here tells the end of.
         deadline = time.monotonic() + caught_up_seconds
@@ -109,6 +112,7 @@ async def test_a_bot_that_does_not_read_what_it_could_not_keep_would_be_caught(h
             await sound(catching_up, until)
 
     monkeypatch.setattr(CatchingUp, "_catch_up", catch_up)
+    monkeypatch.setitem(Intake.keep.__kwdefaults__, "tries", 1)  # a second is no outage to who tries for longer
     assert (await outage(house, proxy, 1, "refuse", caught_up_seconds=3)).found.lost
 
 

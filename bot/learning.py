@@ -70,11 +70,16 @@ class Learning:
             await self.retraction.retract(gone.keys)
 
     async def forget_old(self) -> int:
-        """Forgets what has been kept long enough, as if somebody had deleted it. Returns how many messages."""
+        """Forgets what has been kept long enough, as if somebody had deleted it. Returns how many messages.
+
+        Nobody tells of these deletions again. So what was made of a message goes first: stopped in between, all is
+        done again.
+        """
         count = 0
-        async for refs in self.retention.too_old():
-            await self._record([Deleted(ref) for ref in refs])
-            count += len(refs)
+        async for batch in self.retention.too_old():
+            await self.retraction.retract([key for old in batch for key in old.keys])
+            await self._record([Deleted(old.ref) for old in batch])
+            count += len(batch)
         return count
 
     async def run(self) -> None:

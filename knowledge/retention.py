@@ -7,6 +7,7 @@ time is: it stays. The database's clock counts.
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from knowledge.database import Connection, Database
 from knowledge.messages import ChannelRef, MessageRef
@@ -27,12 +28,19 @@ WHERE days IS NOT NULL AND removed_at IS NULL AND (%(channels)s::bigint[] IS NUL
 ORDER BY channel_pk"""
 )
 TOO_OLD = """
-SELECT message_id, posted_at FROM message
+SELECT message_id, posted_at, message_pk, rev FROM message
 WHERE channel_pk = %(channel)s AND NOT deleted AND posted_at < %(kept_from)s
     AND (posted_at, message_id) > (%(at)s::timestamptz, %(id)s)
 ORDER BY posted_at, message_id LIMIT %(limit)s"""
 
 BATCH = 500
+
+
+class Old(NamedTuple):
+    """A message that has been kept long enough, and every "message_pk:rev" that an answer may have used of it."""
+
+    ref: MessageRef
+    keys: tuple[str, ...]
 
 
 class Retention:
@@ -48,7 +56,7 @@ class Retention:
         rows = await (await connection.execute(LIMITED, row)).fetchall()
         return {channel_pk: kept_from for channel_pk, kept_from, *_ in rows}
 
-    async def too_old(self) -> AsyncIterator[list[MessageRef]]:
+    async def too_old(self) -> AsyncIterator[list[Old]]:
         """What is kept and should be no longer, in batches: the caller deletes one before the next is looked for.
 
         Errors: `KnowledgeUnavailable`.
@@ -57,5 +65,9 @@ class Retention:
         for channel_pk, kept_from, *names in await self._database.fetch(LIMITED, everywhere):
             row = {"channel": channel_pk, "kept_from": kept_from, "at": "-infinity", "id": "", "limit": BATCH}
             while found := await self._database.fetch(TOO_OLD, row):
-                yield [MessageRef(ChannelRef(*names), message_id) for message_id, _ in found]
-                row["id"], row["at"] = found[-1]
+                yield [_old(ChannelRef(*names), *each) for each in found]
+                row["id"], row["at"] = found[-1][:2]
+
+
+def _old(channel: ChannelRef, message_id: str, _posted_at: datetime, message_pk: int, rev: int) -> Old:
+    return Old(MessageRef(channel, message_id), tuple(f"{message_pk}:{seen}" for seen in range(1, rev + 1)))

@@ -47,7 +47,7 @@ class Outage:
     back: float
 
 
-async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE):
+async def outage(house, proxy, away_seconds, way, *, ask_seconds=0.5, caught_up_seconds=PATIENCE):
     """The database goes while the model is at a question, more are asked meanwhile, and it comes back."""
     shut = asyncio.Event()
     house.tell_again_for(away_seconds + 30)
@@ -70,7 +70,7 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
         began = time.monotonic()
         while time.monotonic() - began < away_seconds:
             asked.append(house.mention(f"{WHY_KAFKA} ({len(asked)})"))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(ask_seconds)
         shown = len(house.seen())
         proxy.restore()
         # Of somebody else, who does not wait for all that was asked meanwhile.
@@ -91,7 +91,7 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
 @pytest.mark.timeout(1200)
 async def test_an_outage_is_told_at_once_and_loses_no_question(house, proxy, size, report, way):
     away_seconds = size(3, 300)
-    seen = await outage(house, proxy, away_seconds, way)
+    seen = await outage(house, proxy, away_seconds, way, ask_seconds=size(0.5, 10))
     report(
         "database_away", platform=house.platform, way=way, away_seconds=away_seconds, questions=len(seen.asked),
         shown_meanwhile=seen.shown, told_seconds=seen.told and round(seen.told, 2), back_seconds=round(seen.back, 2),

@@ -51,9 +51,9 @@ async def stored(database):
 async def swept(database, keep_days):
     """What the sweep forgets, in its order."""
     archive, found = Archive(database), []
-    async for refs in Retention(database, keep_days=keep_days).too_old():
-        found.append([ref.message_id for ref in refs])
-        await archive.record([Deleted(ref) for ref in refs])
+    async for batch in Retention(database, keep_days=keep_days).too_old():
+        found.append([old.ref.message_id for old in batch])
+        await archive.record([Deleted(old.ref) for old in batch])
     return found
 
 
@@ -118,7 +118,15 @@ async def test_the_sweep_leaves_nothing_of_what_is_too_old_and_all_the_rest(data
 async def test_the_sweep_ends_even_where_nobody_forgets_what_it_finds(database, channels, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 2)
     await Archive(database).record([aged(str(number), 40) for number in range(3)])
-    assert [len(refs) async for refs in Retention(database, keep_days=30).too_old()] == [2, 1]
+    assert [len(batch) async for batch in Retention(database, keep_days=30).too_old()] == [2, 1]
+
+
+async def test_what_an_answer_may_have_used_of_it_is_told_with_it(database, channels):
+    for edited in range(3):
+        await Archive(database).record([aged("1", 40, f"zephyr {edited}", edited=edited)])
+    ((key,),) = await database.fetch("SELECT message_pk FROM message")
+    ((old,),) = [batch async for batch in Retention(database, keep_days=30).too_old()]
+    assert (old.ref.message_id, old.keys) == ("1", (f"{key}:1", f"{key}:2", f"{key}:3"))
 
 
 async def test_what_was_forgotten_does_not_come_back_when_the_limit_is_lifted(database, channels):

@@ -2,7 +2,11 @@
 
 import pytest
 
+from bot.learning import Learning
 from bot.retraction import Retraction
+from knowledge.archive import Archive
+from knowledge.errors import KnowledgeUnavailable
+from knowledge.messages import Deleted
 from knowledge.retention import Retention
 from tests.scenarios.shared.test_forgetting import KEY, WHERE_KEY, tables
 from tests.scenarios.slack.scene import REMOVED, every_source, kept, message
@@ -10,7 +14,26 @@ from tests.scenarios.slack.scene import REMOVED, every_source, kept, message
 KEPT_30_DAYS = {"keep_days": 30}
 
 
-async def grown_old(house):
+async def swept(app):
+    assert await app.learning.forget_old() == 1
+
+
+async def stopped_in_between(app):
+    """The sweep ends when the message is deleted, and is begun again."""
+    sound = Archive.record
+
+    async def record(archive, changes, **more):
+        await sound(archive, changes, **more)
+        raise KnowledgeUnavailable("Stopped.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "record", record)
+        with pytest.raises(KnowledgeUnavailable):
+            await app.learning.forget_old()
+    assert await app.learning.forget_old() == 0
+
+
+async def grown_old(house, sweep=swept):
     """Once answered with, a message of 40 days ago is kept for 30. Returns where it was, and where it is left."""
     [old] = house.seed(house.harvest, [(house.tamarind, KEY, 40)])
     house.seed(house.harvest, [(house.tamarind, "The zephyr barn has a bell", 20)])
@@ -18,7 +41,7 @@ async def grown_old(house):
         assert "stone" in (await house.answer(house.mention(WHERE_KEY))).text
         before = tables(await kept(app, "under the stone"))
         assert "keep: 30" in await house.order("config", key="keep", value="30")
-        assert await app.learning.forget_old() == 1
+        await sweep(app)
         await house.order("reindex", channel=house.harvest)
         await house.learned()
         left = [*await kept(app, "under the stone"), *(one.text for one in house.seen() if "stone" in one.text)]
@@ -31,8 +54,9 @@ async def grown_old(house):
     return before, left
 
 
-async def test_what_grows_old_is_gone_from_everywhere_and_stays_gone(house):
-    before, left = await grown_old(house)
+@pytest.mark.parametrize("sweep", [swept, stopped_in_between])
+async def test_what_grows_old_is_gone_from_everywhere_and_stays_gone(house, sweep):
+    before, left = await grown_old(house, sweep)
     assert before == {"message", "threadlore"}
     assert left == []
 
@@ -43,6 +67,18 @@ async def test_a_sweep_that_forgets_the_message_alone_would_be_caught(house, mon
 
     monkeypatch.setattr(Retraction, "retract", retract)
     _, left = await grown_old(house)
+    assert len(left) == 2
+
+
+async def test_a_sweep_that_deletes_first_would_be_caught(house, monkeypatch):
+    async def forget_old(learning):
+        found = [batch async for batch in learning.retention.too_old()]
+        for batch in found:
+            await learning._record([Deleted(old.ref) for old in batch])
+        return sum(map(len, found))
+
+    monkeypatch.setattr(Learning, "forget_old", forget_old)
+    _, left = await grown_old(house, stopped_in_between)
     assert len(left) == 2
 
 

@@ -8,7 +8,6 @@ import asyncio
 import random
 import sys
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,6 @@ from tests.fakes.models import Mirrored, WordEmbedding
 from tests.talk import START, described, said
 
 REPOSITORY = Path(__file__).parents[2]
-A_DAY = 1440
 LOOKED_FOR = 12
 # Where the process is killed: at which point, and how often it has been there before. A batch is done in between.
 BEGIN, END = ("registering", 0), ("switching", 0)
@@ -39,7 +37,7 @@ def _places(text):
 
 
 class Change:
-    """A message a day is indexed; another model is to take over."""
+    """Threads of one message each are indexed; another model is to take over."""
 
     def __init__(self, database, journal, count):
         self.database, self.journal = database, journal
@@ -52,7 +50,7 @@ class Change:
 
     async def prepare(self):
         await Access(self.database).record_channels([described("general")])
-        talk = [said(word, word, minute=n * A_DAY) for n, word in enumerate(self.words)]
+        talk = [said(word, word, thread=word) for word in self.words]
         await Archive(self.database).record(talk)
         await Indexer(self.database, ModelEmbeddings(WordEmbedding())).drain()
 
@@ -79,10 +77,9 @@ class Change:
             self.missed += [line.text for one in passages for line in one.lines] != [word]
 
     def _told_apart(self):
-        """The words whose place in a vector is no other word's, nor that of a date."""
-        days = [START + timedelta(days=n) for n in range(len(self.words))]
-        texts = [f"#general, {day:%Y-%m-%d} quince: {word}" for day, word in zip(days, self.words, strict=True)]
-        taken = Counter(place for text in texts for place in _places(text))
+        """The words whose place in a vector is no other word's, nor that of what stands in each text."""
+        taken = Counter(place for word in self.words for place in _places(word))
+        taken.update(_places(f"#general, {START:%Y-%m-%d} quince"))
         return [word for word in self.words if all(taken[place] == 1 for place in _places(word))]
 
     @property

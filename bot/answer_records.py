@@ -11,6 +11,7 @@ from bot.gaps import Gap, Unanswered, gaps_in
 from bot.requests import WITHOUT_TEXT, request_from, without_text
 from knowledge.database import Connection, Database
 from knowledge.messages import ChannelRef, PersonRef, storable
+from knowledge.retention import KEPT_DAYS
 
 GET = "SELECT request, places, outcome, state FROM answer WHERE answer_id = %(id)s"
 FIND_BY_PLACE = """
@@ -79,9 +80,12 @@ WHERE answer_id = %(id)s AND NOT starts_with(request, %(blank)s) AND (EXISTS (
 HAS_OPTED_OUT = """
 SELECT 1 FROM person
 WHERE opted_out AND (platform, workspace, person_id) = (%(platform)s, %(workspace)s, %(person)s)"""
-OLD_TEXTS = """
-SELECT answer_id, request FROM answer
-WHERE created_at < now() - interval '90 days' AND NOT starts_with(request, %(blank)s) LIMIT 500 FOR UPDATE"""
+# No longer than the messages of its channel.
+_KEPT_FROM = "now() - make_interval(days => least(90, " + KEPT_DAYS + "))"
+_OLD_TEXTS = """
+SELECT answer_id, request FROM answer a LEFT JOIN channel_config k USING (platform, workspace, channel_id)
+WHERE NOT starts_with(request, %(blank)s) AND a.created_at < """
+OLD_TEXTS = _OLD_TEXTS + _KEPT_FROM + " LIMIT 500 FOR UPDATE OF a"
 # Without its text a question cannot be answered any more.
 ERASE = """
 UPDATE answer a SET request = blank.request,
@@ -91,7 +95,10 @@ ERASE_NOTES_OF_PERSON = """
 UPDATE feedback f SET note = '' FROM answer a
 WHERE a.answer_id = f.answer_id AND f.note <> ''
     AND (a.platform, a.workspace, f.person_id) = (%(platform)s, %(workspace)s, %(person)s)"""
-ERASE_OLD_NOTES = "UPDATE feedback SET note = '' WHERE note <> '' AND given_at < now() - interval '90 days'"
+_ERASE_OLD_NOTES = """
+UPDATE feedback f SET note = '' FROM answer a LEFT JOIN channel_config k USING (platform, workspace, channel_id)
+WHERE a.answer_id = f.answer_id AND f.note <> '' AND f.given_at < """
+ERASE_OLD_NOTES = _ERASE_OLD_NOTES + _KEPT_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +117,9 @@ class Posted:
 class AnswerRecords:
     """The answer table, read; what is said about an answer afterwards; and what of it is forgotten when."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, keep_days: int = 0) -> None:
         self._database = database
+        self._keep_days = keep_days
 
     async def get(self, answer_id: str) -> Posted | None:
         """One question. None: there is none."""
@@ -212,10 +220,14 @@ class AnswerRecords:
         return erased
 
     async def sweep(self) -> int:
-        """Erases the texts of questions and notes older than 90 days. Returns the number of questions."""
-        await self._database.execute(ERASE_OLD_NOTES)
+        """Erases the texts of old questions and notes. Returns the number of questions.
+
+        Old is what is older than 90 days, or than the messages of its channel may become.
+        """
+        row = {"blank": WITHOUT_TEXT, "keep_days": self._keep_days}
+        await self._database.execute(ERASE_OLD_NOTES, row)
         erased = 0
-        while count := await self._erase(OLD_TEXTS, {"blank": WITHOUT_TEXT}):
+        while count := await self._erase(OLD_TEXTS, row):
             erased += count
         return erased
 

@@ -20,6 +20,8 @@ ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET config = c.config ||
 RETURNING config"""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?", re.ASCII)
+# As `knowledge.retention.KEPT_DAYS` reads it.
+_DAYS = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 
 
 class BadSetting(BotError):
@@ -33,6 +35,7 @@ class ChannelConfig:
     `bot` off: nothing of the channel is read, kept or answered. `threads`: "follow" answers the next questions in a
     thread without a mention, "strict" wants one. `replies`: "public", or "private" to the asker alone. `sources`: the
     list under an answer. `language`: an ISO code, or "auto" for the question's. `model`: "default", or a LoRA adapter.
+    `keep`: after how many days its messages are forgotten, "default" as everywhere; more than that changes nothing.
     """
 
     bot: str = "on"
@@ -41,6 +44,7 @@ class ChannelConfig:
     sources: str = "on"
     language: str = "auto"
     model: str = "default"
+    keep: str = "default"
 
     @property
     def is_on(self) -> bool:
@@ -72,6 +76,8 @@ def changed(config: ChannelConfig, key: str, value: str, adapters: Sequence[str]
     if key == "model" and value not in {"default", *adapters}:
         known = f"default, {', '.join(adapters)}" if adapters else "default only, because no LoRA adapter is loaded"
         raise BadSetting(f"model can be {known}.")
+    if key == "keep" and value != "default" and not _DAYS.fullmatch(value):
+        raise BadSetting("keep can be default, or a number of days such as 90.")
     return replace(config, **{key: value})
 
 

@@ -139,6 +139,14 @@ class MemorySettings(Section):
     max_chars: int = Field(default=8000, ge=0, description="Characters remembered in one conversation.")
 
 
+class KnowledgeSettings(Section):
+    """What is kept of what was said."""
+
+    keep_days: int = Field(
+        default=0, ge=0, le=36_500, description="Messages are forgotten so many days after they were posted; 0: never."
+    )
+
+
 class AnswerSettings(Section):
     """When to answer, and from how much."""
 
@@ -278,6 +286,7 @@ class Settings(BaseSettings):
     model: ModelSettings = ModelSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     memory: MemorySettings = MemorySettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     answer: AnswerSettings = AnswerSettings()
     limits: LimitSettings = LimitSettings()
     slack: SlackSettings = SlackSettings()

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from rich.console import Console as Terminal
 
-from bot.config import Settings
+from bot.config import KnowledgeSettings, Settings
 from bot.conversation import Answer, Outcome
 from bot.errors import BotError
 from bot.questions import question
@@ -32,6 +32,8 @@ class DemoFailed(BotError):
 async def run(settings: Settings, out: Terminal, err: Terminal) -> None:
     """Imports the sample once, then asks. Errors: `DemoFailed` when answers are not what the demo promises."""
     started = time.perf_counter()
+    # The sample is from the past.
+    settings = settings.model_copy(update={"knowledge": KnowledgeSettings()})
     async with open_app(settings, database=DATABASE) as app:
         for line in app.notes:
             err.print(line, style="dim", markup=False, highlight=False)

@@ -30,6 +30,7 @@ from knowledge.messages import (
     ThreadGone,
 )
 from knowledge.presence import Presence
+from knowledge.retention import Retention
 
 log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Learning:
     eraser: Eraser
     configs: ChannelConfigs
     retraction: Retraction
+    retention: Retention
 
     async def observe(self, happenings: Sequence[Happening]) -> None:
         """Takes in what happened, in any order and any number of times. Errors: `KnowledgeUnavailable`."""
@@ -67,10 +69,25 @@ class Learning:
         if gone is not None:
             await self.retraction.retract(gone.keys)
 
+    async def forget_old(self) -> int:
+        """Forgets what has been kept long enough, as if somebody had deleted it. Returns how many messages.
+
+        Nobody tells of these deletions again. So what was made of a message goes first: stopped in between, all is
+        done again.
+        """
+        count = 0
+        async for batch in self.retention.too_old():
+            await self.retraction.retract([key for old in batch for key in old.keys])
+            await self._record([Deleted(old.ref) for old in batch])
+            count += len(batch)
+        return count
+
     async def run(self) -> None:
-        """Erases what has been closed for a day: a background service."""
+        """Erases what has been closed for a day, or kept long enough: a background service."""
         while True:
             try:
+                if count := await self.forget_old():
+                    log.info("old_messages_forgotten", messages=count)
                 for channel in await self.presence.hidden_for(ERASED_AFTER_HOURS):
                     await self.forget(channel)
                     log.info("hidden_channel_erased", platform=channel.platform, channel_id=channel.channel_id)

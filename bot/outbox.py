@@ -82,8 +82,8 @@ class Claimed:
 class Outbox(AnswerRecords):
     """The answer table. What returns a bool returns False to whoever has lost the question to another."""
 
-    def __init__(self, database: Database, *, lease_seconds: float = LEASE_SECONDS) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, *, lease_seconds: float = LEASE_SECONDS, keep_days: int = 0) -> None:
+        super().__init__(database, keep_days=keep_days)
         self.lease_seconds = lease_seconds
 
     async def open(self, request: Request) -> bool:

@@ -1,6 +1,8 @@
 """What may pass between people, sources and the model: text without power. No I/O.
 
 Into the prompt: control tokens lose their form. Out of the model: no link, no mention, no hidden character.
+What is a control token is looked for in plain letters, because a server may make plain letters of full-width ones. The
+words themselves stay as their author wrote them: only what is broken up is changed.
 """
 
 import re
@@ -25,16 +27,27 @@ _OPENERS = re.compile(r"[<\[@]")
 DEEPEST = 3
 
 
+class _Plain(dict[int, str]):
+    """The plain form of each character that has one of the same length: no place in a text moves."""
+
+    def __missing__(self, code: int) -> str:
+        plain = unicodedata.normalize("NFKC", chr(code))
+        return plain if len(plain) == 1 else chr(code)
+
+
+_PLAIN = _Plain()
+
+
 def neutralise(text: str) -> str:
     """A source or a question, made safe to stand in a prompt: control tokens and fake marks are broken up."""
     broken = _settled(_CONTROLS.sub("", text), _broken)
-    return _FAKE_MARK.sub(r"(\1)", broken)
+    return _without(_FAKE_MARK, broken, lambda match: f"({match[1]})")
 
 
 def question_text(text: str) -> str:
     """What a person asked, as one clean line: no control tokens, nothing hidden, no secrets."""
     asked = kept(_CONTROLS.sub("", text.encode("utf-8", "replace").decode("utf-8"))).text
-    return _settled(unicodedata.normalize("NFC", asked), lambda words: " ".join(_CONTROL_TOKEN.sub(" ", words).split()))
+    return _settled(unicodedata.normalize("NFC", asked), _unordered)
 
 
 def harmless(text: str) -> str:
@@ -51,13 +64,27 @@ def _settled(text: str, once: Callable[[str], str]) -> str:
         shown = visible(text).text
         if (text := once(shown)) == shown:
             return text
-    return once(_OPENERS.sub("", text))
+    return once(_without(_OPENERS, text, lambda _: ""))
 
 
 def _broken(text: str) -> str:
-    return _CONTROL_TOKEN.sub(lambda match: match.group().strip("<>[]|/｜").replace("|", " "), text)
+    return _without(_CONTROL_TOKEN, text, lambda match: match.group().strip("<>[]|/｜").replace("|", " "))
+
+
+def _unordered(text: str) -> str:
+    return " ".join(_without(_CONTROL_TOKEN, text, lambda _: " ").split())
 
 
 def _powerless(text: str) -> str:
-    words = _MARKDOWN_LINK.sub(r"\1", _CONTROL_TOKEN.sub("", text))
+    words = _MARKDOWN_LINK.sub(r"\1", _without(_CONTROL_TOKEN, text, lambda _: ""))
     return _MENTION.sub("", LINK.sub(LINK_REMOVED, words))
+
+
+def _without(pattern: re.Pattern[str], text: str, instead: Callable[[re.Match[str]], str]) -> str:
+    """The text with what the pattern finds in its plain form replaced, and all else as it was."""
+    plain = text if text.isascii() else text.translate(_PLAIN)
+    parts, at = [], 0
+    for match in pattern.finditer(plain):
+        parts += [text[at : match.start()], instead(match)]
+        at = match.end()
+    return "".join([*parts, text[at:]])

@@ -64,6 +64,7 @@ from knowledge.models import IndexModels
 from knowledge.ports import EmbeddingModel
 from knowledge.presence import Presence
 from knowledge.quarantine import Quarantine
+from knowledge.retention import Retention
 from knowledge.retriever import Search
 
 __all__ = [
@@ -85,6 +86,7 @@ DATABASE = "threadlore"
 ASKING_SECONDS = 1.5
 """For one statement of a search; the slowest measured takes a tenth of it."""
 FORGET_LOG = "forgotten.log"
+DAY_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,9 @@ async def open_app(
         embeddings = {embedding.name: embedding}
         if (await indexer.register()).state == "building":
             notes.append(await _open_previous(models, spec, home, stack, embeddings))
-        index, access, archive, quarantine = Index(asking), Access(db), Archive(db), Quarantine(db)
+        keep_days = settings.knowledge.keep_days
+        retention = Retention(db, keep_days=keep_days)
+        index, access, archive, quarantine = Index(asking), Access(db), Archive(db, retention), Quarantine(db)
         search = Search(index, models, embeddings)
         parts = Parts(
             memory=memory,
@@ -209,10 +213,10 @@ async def open_app(
         chats = tuple(adapters_of(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
         sources = {one.name: one for one in chats}
-        reading, outbox = Access(asking), Outbox(asking)
+        reading, outbox = Access(asking), Outbox(asking, keep_days=keep_days)
         readers_first = ReadersFirst(asking, {name: one.reader_kinds for name, one in platforms.items()})
         freshness = Freshness(asking, reading, sources, first=readers_first.wait)
-        door = await stack.enter_async_context(Database(servers.database_url, size=DOOR_CONNECTIONS)) if chats else db
+        door = await stack.enter_async_context(_door_of(db)) if chats else db
         inbox = PostgresInbox(db, door=door)
         chain = answer_chain(parts)
         assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), quarantine, chain, chat.name)
@@ -223,7 +227,7 @@ async def open_app(
         restored = Restored(quarantine, memory, admin, Jobs(db))
         await restored.look()
         notes += _restored(await quarantine.closed())
-        learning = Learning(access, archive, Presence(db), eraser, configs, retraction)
+        learning = Learning(access, archive, Presence(db), eraser, configs, retraction, retention)
         answering = Answering(outbox, assistant, FairQueue(settings.model.parallel), platforms, limiter)
         desk = Desk(
             inbox=inbox,
@@ -251,6 +255,7 @@ async def open_app(
                 on_gone=retraction.retract,
                 on_outdated=retraction.outdate,
                 on_unreadable=_hiding(learning),
+                retention=retention,
             ),
             learning=learning,
             restored=restored,
@@ -267,6 +272,10 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
     async with AsyncExitStack() as stack:
         model = await embedding_of(settings, stack)
         yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
+
+
+def _door_of(db: Database) -> Database:
+    return Database(db.url, size=DOOR_CONNECTIONS, breaker=db.breaker)
 
 
 def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
@@ -296,7 +305,8 @@ def _on_redis(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[Redi
         raise BadConfiguration(f"THREADLORE_REDIS__URL: {error}") from error
     stack.push_async_callback(client.aclose)
     kept = settings.memory
-    memory = RedisMemory(client, ttl_seconds=kept.ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
+    ttl_seconds = min(kept.ttl_seconds, settings.knowledge.keep_days * DAY_SECONDS or kept.ttl_seconds)
+    memory = RedisMemory(client, ttl_seconds=ttl_seconds, max_turns=kept.max_turns, max_chars=kept.max_chars)
     return memory, RedisRateLimiter(client, **settings.limits.model_dump())
 
 

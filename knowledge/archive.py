@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -28,6 +29,7 @@ from knowledge.message_table import (
     ref_columns,
 )
 from knowledge.messages import Change, ChannelRef, Deleted, MessageRef, PersonRef, Posted, SourceMessage, storable
+from knowledge.retention import Retention
 from knowledge.units import family_of, labelled_line
 
 log = structlog.get_logger()
@@ -38,11 +40,12 @@ class Recorded:
     """What a batch changed: messages written (new or newer), and messages deleted.
 
     `gone` holds every "message_pk:rev" that an answer may have used of a deleted message, `outdated` those of an
-    edited one whose text is another now.
+    edited one whose text is another now. `too_old` posts were not kept, or are no longer.
     """
 
     written: int = 0
     deleted: int = 0
+    too_old: int = 0
     gone: tuple[str, ...] = ()
     outdated: tuple[str, ...] = ()
 
@@ -55,10 +58,11 @@ class _Before:
 
 
 class Archive:
-    """Everything that was said. All text goes through `record`."""
+    """Everything that was said, as far back as `retention` keeps it. All text goes through `record`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, retention: Retention | None = None) -> None:
         self._database = database
+        self._retention = retention or Retention(database)
 
     async def record(
         self, changes: Sequence[Change], *, then: Callable[[Connection], Awaitable[None]] | None = None
@@ -99,15 +103,21 @@ class Archive:
         return await self._apply(connection, changes, pks)
 
     async def _apply(self, connection: Connection, changes: Sequence[Change], pks: dict[ChannelRef, int]) -> Recorded:
-        posted = {ref: _kept(m) for ref, m in _newest(c.message for c in changes if isinstance(c, Posted)).items()}
+        kept_from = await self._retention.kept_from(connection, list(pks.values()))
+        posted = _newest(change.message for change in changes if isinstance(change, Posted))
+        too_old = {ref for ref, one in posted.items() if _is_before(one, kept_from.get(pks[ref.channel]))}
         deleted = {change.ref for change in changes if isinstance(change, Deleted)}
-        keys = [(pks[ref.channel], ref.message_id) for ref in {*posted, *deleted}]
-        before = await _stored(connection, keys)
+        keys = {ref: (pks[ref.channel], ref.message_id) for ref in {*posted, *deleted}}
+        before = await _stored(connection, list(keys.values()))
+        # What is too old and was never kept needs no mark: it will be too old the next time as well.
+        deleted |= {ref for ref in too_old if keys[ref] in before}
         ledger = Ledger()
-        written, outdated = await self._write(connection, list(posted.values()), pks, before, ledger)
+        messages = [_kept(one) for ref, one in posted.items() if ref not in too_old]
+        written, outdated = await self._write(connection, messages, pks, before, ledger)
         gone = await self._delete(connection, deleted, pks, before, ledger)
         await ledger.settle(connection)
-        return Recorded(written, len(gone), tuple(key for keys in gone for key in keys), tuple(outdated))
+        used = tuple(key for one in gone for key in one)
+        return Recorded(written, len(gone), len(too_old), used, tuple(outdated))
 
     async def _write(
         self,
@@ -197,6 +207,10 @@ async def _mark_roots(connection: Connection, keys: Sequence[Key], ledger: Ledge
 
 def _ref(change: Change) -> MessageRef:
     return change.message.ref if isinstance(change, Posted) else change.ref
+
+
+def _is_before(message: SourceMessage, kept_from: datetime | None) -> bool:
+    return kept_from is not None and message.posted_at is not None and message.posted_at < kept_from
 
 
 def _kept(message: SourceMessage) -> SourceMessage:

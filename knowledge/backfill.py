@@ -16,6 +16,7 @@ from knowledge.messages import ChannelRef, Posted
 from knowledge.missing import Missing, OnGone
 from knowledge.ports import HistorySource, Page, Thread
 from knowledge.reading import Place, Reading, Readings, Superseded
+from knowledge.retention import Retention
 
 log = structlog.get_logger()
 
@@ -56,7 +57,7 @@ class Backfill:
 
     `on_gone` hears of every message that turns out to be deleted, `on_outdated` of texts that were edited since they
     were stored, `on_unreadable` of channels closed to the bot, before their job ends. What these raise counts as a
-    failure of the job.
+    failure of the job. What `retention` keeps no longer is not read.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Backfill:
         lease_seconds: float = 60,
         workers: int = 2,
         idle_seconds: float | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self._database = database
         self._archive = archive
@@ -81,7 +83,7 @@ class Backfill:
         self._lease_seconds = lease_seconds
         self._workers = workers
         self._idle_seconds = idle_seconds
-        self._readings = Readings(database, lease_seconds=lease_seconds)
+        self._readings = Readings(database, lease_seconds=lease_seconds, retention=retention)
         self._missing = Missing(database, archive, self._readings, self._on_gone)
 
     async def run(self) -> None:
@@ -150,7 +152,7 @@ class Backfill:
         source = self._sources[reading.channel.platform]
         thread_id, cursor = reading.place.next
         if thread_id is None:
-            page = await source.history(reading.channel, cursor, reading.since)
+            page = await source.history(reading.channel, cursor, reading.back_to)
         else:
             page = await source.thread(reading.channel, thread_id, cursor)
         # A thread's first message was counted where its channel showed it.

@@ -19,14 +19,18 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from knowledge import wall
+from knowledge.breaker import PROBE_SECONDS, Breaker
 from knowledge.errors import KnowledgeUnavailable
 
 Connection = AsyncConnection[TupleRow]
 
 # A question must hear within seconds that the index is away, not after the pool's default of thirty.
 POOL_TIMEOUT_SECONDS = 2.0
-# After each failure the pool waits twice as long, up to minutes. Given up, the next caller begins anew, at once.
-RECONNECT_SECONDS = 3.0
+# The pool tries to connect after 1 s, 2 s, 4 s and so on, so that after a long outage it would be long before it looked
+# again. Having given up, it looks as soon as somebody asks.
+RECONNECT_SECONDS = 2.0
+# For what the pool does by itself: setting a connection up, looking whether an idle one still works.
+POOL_PATIENCE_SECONDS = 3.0
 # A process that stands still in the middle of a transaction keeps its rows locked: nobody could take its work over.
 IDLE_SECONDS = 20.0
 IDLE = "SELECT set_config('idle_in_transaction_session_timeout', %(seconds)s, false)"
@@ -50,7 +54,7 @@ class _Connection(AsyncConnection[TupleRow]):
     A timeout around a statement would not do: cancelled, psycopg asks the server to stop, and waits for its answer.
     """
 
-    patience_seconds: float | None = None
+    patience_seconds: float | None = POOL_PATIENCE_SECONDS
 
     async def wait(self, gen: PQGen[RV], *arguments: Any, **options: Any) -> RV:
         """What everything that talks to the server goes through."""
@@ -71,12 +75,15 @@ class _Connection(AsyncConnection[TupleRow]):
 class Database:
     """A pool of connections to one PostgreSQL database. Open it before use, close it after.
 
-    `missing_wall`: a sentence to the operator where row-level security is off, else empty.
+    `missing_wall`: a sentence to the operator where row-level security is off, else empty. `breaker`: that of another
+    pool on the same server.
     """
 
-    def __init__(self, url: str, *, size: int = 8) -> None:
+    def __init__(self, url: str, *, size: int = 8, breaker: Breaker | None = None) -> None:
         self.url = url
         self.patience_seconds: float | None = None
+        self.breaker = breaker or Breaker(self._is_there)
+        self._closes_breaker = breaker is None
         self.missing_wall = ""
         self._reader: str | None = None
         self._held: Connection | None = None
@@ -103,6 +110,7 @@ class Database:
             except BaseException:
                 await self._pool.close()
                 raise
+            self.breaker.on_back.append(self._pool.check)
             async with self.transaction() as connection:
                 self._reader = await wall.reader_of(connection)
                 self.missing_wall = await wall.missing_wall(connection)
@@ -111,6 +119,9 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.breaker.on_back.remove(self._pool.check)
+        if self._closes_breaker:
+            await self.breaker.close()
         await self._pool.close()
 
     def hurried(self, seconds: float) -> Self:
@@ -130,7 +141,8 @@ class Database:
             return
         task = asyncio.current_task()
         asked_to_stop = task.cancelling() if task is not None else 0
-        with _guard():
+        self.breaker.ask()
+        with _guard(self.breaker):
             async with self._borrowed() as connection, connection.transaction():
                 # In Python 3.11 the pool, waiting for a connection, may lose that its task was cancelled.
                 if task is not None and task.cancelling() > asked_to_stop:
@@ -165,10 +177,21 @@ class Database:
         try:
             yield connection
         finally:
+            connection.patience_seconds = POOL_PATIENCE_SECONDS
             giving = asyncio.create_task(self._pool.putconn(connection))
             self._giving.add(giving)
             giving.add_done_callback(self._giving.discard)
             await asyncio.shield(giving)
+
+    async def _is_there(self) -> bool:
+        """Whether the server takes a new connection, within a second."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                connection = await AsyncConnection.connect(self.url, application_name="threadlore")
+        except (psycopg.Error, OSError, TimeoutError):
+            return False
+        await connection.close()
+        return True
 
     async def fetch(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> list[TupleRow]:
         """All rows of one statement, in a transaction of its own."""
@@ -226,7 +249,10 @@ async def drop_database(url: str, name: str) -> None:
 
 
 class _guard:  # noqa: N801  # reads as a statement: with _guard()
-    """Turns the driver's connection errors into `KnowledgeUnavailable`, cause kept."""
+    """Turns the driver's connection errors into `KnowledgeUnavailable`, cause kept, and tells the breaker."""
+
+    def __init__(self, breaker: Breaker | None = None) -> None:
+        self._breaker = breaker
 
     def __enter__(self) -> None:
         return None
@@ -234,11 +260,22 @@ class _guard:  # noqa: N801  # reads as a statement: with _guard()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._breaker is not None and error is None:
+            self._breaker.answered()
+        if self._breaker is not None and error is not None and _is_lost(error):
+            self._breaker.lost()
         if isinstance(error, AWAY):
             reason = " ".join(str(error).split()) or type(error).__name__
             raise KnowledgeUnavailable(
                 f"PostgreSQL cannot be reached ({reason}). Check that it runs, and THREADLORE_DATABASE__URL."
             ) from error
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether the server was not there, and not there to say no. 57P: it is being stopped or started."""
+    if isinstance(error, psycopg.OperationalError):
+        return error.sqlstate is None or error.sqlstate[:3] == "57P"
+    return isinstance(error, PoolTimeout)
 
 
 async def _configure(connection: Connection) -> None:

@@ -16,12 +16,14 @@ BATCH = 1_000
 class ImportReport:
     """What an import did. `read` counts messages in the file, `written` those that were new or newer.
 
-    `gone` are the "message_pk:rev" of messages that the file says were deleted.
+    `too_old` those that may be kept no longer. `gone` are the "message_pk:rev" of messages that the file says were
+    deleted, or that are too old by now.
     """
 
     read: int = 0
     written: int = 0
     deleted: int = 0
+    too_old: int = 0
     channels: int = 0
     people: int = 0
     seconds: float = 0.0
@@ -89,4 +91,5 @@ class Importer:
         report.read += sum(isinstance(entry, Posted) for entry in changes)
         report.written += recorded.written
         report.deleted += recorded.deleted
+        report.too_old += recorded.too_old
         report.gone += recorded.gone

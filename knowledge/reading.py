@@ -14,6 +14,7 @@ from knowledge.jobs import DROP_MISSING, MARK_CHANNEL, SET_TOTAL
 from knowledge.messages import ChannelRef
 from knowledge.ports import Page, Thread
 from knowledge.quarantine import LEAVE, SETTLED_SECONDS
+from knowledge.retention import Retention
 
 TRIES = 5
 PAUSE_SECONDS = 60
@@ -116,7 +117,8 @@ class Place:
 class Reading:
     """A claimed job. `fence` rises with each claim, which tells a stale reader from its successor.
 
-    `known`: messages with a greater key were stored after the claim, so a page may be older than they are.
+    `known`: messages with a greater key were stored after the claim, so a page may be older than they are. `since` is
+    what was ordered; `kept_from`: what was posted before that is kept no longer.
     """
 
     job_pk: int
@@ -129,26 +131,36 @@ class Reading:
     tries: int
     note: str
     place: Place
+    kept_from: datetime | None = None
+
+    @property
+    def back_to(self) -> datetime | None:
+        """How far back it is read; None: to the beginning."""
+        bounds = [bound for bound in (self.since, self.kept_from) if bound is not None]
+        return max(bounds, default=None)
 
 
 class Readings:
     """The job table as readers see it."""
 
-    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+    def __init__(self, database: Database, *, lease_seconds: float, retention: Retention | None = None) -> None:
         self._database = database
         self._lease_seconds = lease_seconds
+        self._retention = retention or Retention(database)
 
     async def claim(self, platforms: Collection[str]) -> Reading | None:
         """The job that has waited longest, leased to the caller. None: no job can run now."""
         await self._database.execute(CLOSE)
         row = {"platforms": list(platforms), "lease": self._lease_seconds}
-        rows = await self._database.fetch(CLAIM, row)
-        if not rows:
-            return None
-        job_pk, fence, channel_pk, *channel, since, full, known, tries, note, cursor = rows[0]
-        note = "" if note in {WAITS, STUMBLED} else note
+        async with self._database.transaction() as connection:
+            claimed = await (await connection.execute(CLAIM, row)).fetchone()
+            if claimed is None:
+                return None
+            job_pk, fence, channel_pk, *names, since, full, known, tries, note, cursor = claimed
+            kept_from = (await self._retention.kept_from(connection, [channel_pk])).get(channel_pk)
+        note, channel = "" if note in {WAITS, STUMBLED} else note, ChannelRef(*names)
         place = Place.load(cursor)
-        return Reading(job_pk, fence, channel_pk, ChannelRef(*channel), since, full, known, tries, note, place)
+        return Reading(job_pk, fence, channel_pk, channel, since, full, known, tries, note, place, kept_from)
 
     async def hold(
         self, connection: Connection, reading: Reading, *, lease_seconds: float | None = None, ending: bool = False

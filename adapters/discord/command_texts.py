@@ -52,6 +52,7 @@ NAMES = (
     Words("sources", "来源", "來源"),
     Words("language", "语言", "語言"),
     Words("model", "模型", "模型"),
+    Words("keep", "保留天数", "保留天數"),
 )
 
 _SINCE = Words(
@@ -126,9 +127,9 @@ DESCRIPTIONS: Mapping[str, Words] = {
     "lore config channel": Words("The channel, if not this one", "频道，默认为本频道", "頻道，預設為這個頻道"),
     "lore config key": Words("The setting to change", "要更改的设置项", "要變更的設定項目"),
     "lore config value": Words(
-        "Its new value, such as on, off, follow, strict, public, private, auto or zh",
-        "新的值，例如 on、off、follow、strict、public、private、auto 或 zh",
-        "新的值，例如 on、off、follow、strict、public、private、auto 或 zh",
+        "Its new value, such as on, off, follow, strict, public, private, auto, zh or 90",
+        "新的值，例如 on、off、follow、strict、public、private、auto、zh 或 90",
+        "新的值，例如 on、off、follow、strict、public、private、auto、zh 或 90",
     ),
     "lore gaps": Words(
         "Lists the questions that I could not answer well", "列出我没能答好的问题", "列出我沒能答好的問題"

@@ -22,7 +22,8 @@ from knowledge.errors import KnowledgeUnavailable
 
 log = structlog.get_logger()
 
-# Nobody waits for an event as one waits for an interaction. Five tries last ten seconds at most.
+# Nobody waits for an event as one waits for an interaction. Five tries last eleven seconds at most; where each is
+# refused at once they last longer than it takes to find a database that is back.
 KEEP_TRIES = 5
 PAUSE_SECONDS = 0.1
 
@@ -85,14 +86,14 @@ class Intake:
             told.set_result(None)
 
     async def _commit(self, delivery: Delivery, guild_id: int | None, tries: int) -> bool:
-        for left in reversed(range(tries)):
+        for tried in range(tries):
             try:
                 await self.desk.inbox.accept(delivery)
             except KnowledgeUnavailable as error:
                 workspace = delivery.workspace
                 log.warning("event_not_kept", adapter=PLATFORM, workspace=workspace, error=type(error).__name__)
-                if left:
-                    await asyncio.sleep(PAUSE_SECONDS)
+                if tried < tries - 1:
+                    await asyncio.sleep(PAUSE_SECONDS * 2**tried)
             else:
                 return True
         if guild_id is not None:

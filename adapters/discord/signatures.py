@@ -8,7 +8,7 @@ from discord import app_commands
 from adapters.discord.places import CHANNEL_TYPES, PRIVATE_THREAD_TYPE, PUBLIC_THREAD_TYPES
 
 Interaction = discord.Interaction[discord.Client]
-Setting = Literal["bot", "threads", "replies", "sources", "language", "model"]
+Setting = Literal["bot", "threads", "replies", "sources", "language", "model", "keep"]
 """What can be set for a channel, as Discord offers it."""
 
 

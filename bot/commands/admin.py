@@ -82,6 +82,7 @@ def _show(reports: list[tuple[Path, ImportReport]], *, as_json: bool) -> None:
                     "read": report.read,
                     "written": report.written,
                     "deleted": report.deleted,
+                    "too_old": report.too_old,
                     "channels": report.channels,
                     "people": report.people,
                     "seconds": round(report.seconds, 3),
@@ -97,9 +98,10 @@ def _show(reports: list[tuple[Path, ImportReport]], *, as_json: bool) -> None:
         if len(report.problems) > SHOWN_PROBLEMS:
             note(f"… and {len(report.problems) - SHOWN_PROBLEMS} more problems; --json lists all of them.")
         rate = report.read / report.seconds if report.seconds else 0
+        too_old = f", {report.too_old} too old to be kept" if report.too_old else ""
         out.print(
-            f"{path.name}: {report.read} messages read, {report.written} new or newer, {report.deleted} deleted "
-            f"({rate:,.0f} messages/s).",
+            f"{path.name}: {report.read} messages read, {report.written} new or newer, {report.deleted} deleted"
+            f"{too_old} ({rate:,.0f} messages/s).",
             markup=False,
             highlight=False,
         )

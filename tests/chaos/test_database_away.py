@@ -19,6 +19,7 @@ from knowledge import database as databases
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.verdict import SOUND, Verdict, verdict
+from tests.load.processes import UNLIMITED
 from tests.proxy import FaultProxy, fault_proxy
 from tests.scenarios.slack.talk import PATIENCE, WHY_KAFKA
 
@@ -49,7 +50,7 @@ class Outage:
     back: float
 
 
-async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE):
+async def outage(house, proxy, away_seconds, way, *, ask_seconds=0.5, caught_up_seconds=PATIENCE):
     """The database goes while the model is at a question, more are asked meanwhile, and it comes back."""
     shut = asyncio.Event()
     house.tell_again_for(away_seconds + 30)
@@ -64,7 +65,7 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
     def shows(text, asked):
         return any(text in one.text for one in house.seen() if one.asked == asked)
 
-    async with house.bot(go_away, database=proxy.url):
+    async with house.bot(go_away, database=proxy.url, limits=UNLIMITED):
         asked, told = [house.mention(WHY_KAFKA)], None
         await asyncio.wait_for(shut.wait(), PATIENCE)
         if way != "cut":  # where the next try may do, it is tried
@@ -72,10 +73,11 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
         began = time.monotonic()
         while time.monotonic() - began < away_seconds:
             asked.append(house.mention(f"{WHY_KAFKA} ({len(asked)})"))
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(ask_seconds)
         shown = len(house.seen())
         proxy.restore()
-        asked.append(house.mention(f"{WHY_KAFKA} (last)"))
+        # Of somebody else, who does not wait for all that was asked meanwhile.
+        asked.append(house.mention(f"{WHY_KAFKA} (last)", who=house.tamarind))
         back = await seconds_until(lambda: shows("three outages", asked[-1]))
         # What a platform does not send again is read again, which nothing here tells the end of.
         deadline = time.monotonic() + caught_up_seconds
@@ -92,7 +94,7 @@ async def outage(house, proxy, away_seconds, way, *, caught_up_seconds=PATIENCE)
 @pytest.mark.timeout(1200)
 async def test_an_outage_is_told_at_once_and_loses_no_question(house, proxy, size, report, way):
     away_seconds = size(3, 300)
-    seen = await outage(house, proxy, away_seconds, way)
+    seen = await outage(house, proxy, away_seconds, way, ask_seconds=size(0.5, 10))
     report(
         "database_away", platform=house.platform, way=way, away_seconds=away_seconds, questions=len(seen.asked),
         shown_meanwhile=seen.shown, told_seconds=seen.told and round(seen.told, 2), back_seconds=round(seen.back, 2),

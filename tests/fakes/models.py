@@ -85,3 +85,10 @@ class WordEmbedding:
             vector[term % self.dimension] += 1.0
         length = sum(value * value for value in vector) ** 0.5
         return [value / length for value in vector]
+
+
+class Mirrored(WordEmbedding):
+    """A model of the same size, whose numbers mean something else."""
+
+    def _vector(self, text: str) -> list[float]:
+        return super()._vector(text)[::-1]

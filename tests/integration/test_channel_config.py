@@ -35,6 +35,8 @@ async def test_what_was_never_set_is_the_default(configs):
         ("language", "pt-BR", {"language": "pt-br"}),
         ("language", "auto", {}),
         ("model", "cellar", {"model": "cellar"}),
+        ("keep", "90", {"keep": "90"}),
+        ("keep", "Default", {}),
     ],
 )
 async def test_one_setting_is_changed_and_the_others_stay(configs, key, value, expected):
@@ -55,6 +57,9 @@ async def test_one_setting_is_changed_and_the_others_stay(configs, key, value, e
         ("language", "", "language can be auto"),
         ("model", "barn", "model can be default, cellar"),
         ("strict", "off", "There is no setting strict"),
+        ("keep", "0", "keep can be default, or a number of days"),
+        ("keep", "3 months", "keep can be default"),
+        ("keep", "١٢", "keep can be default"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_by_a_sentence_and_changes_nothing(configs, key, value, sentence):
@@ -94,4 +99,5 @@ async def test_two_that_are_set_at_once_are_both_set(configs):
 def test_the_lines_say_everything():
     assert lines_of(ChannelConfig(language="de")) == [
         "bot: on", "threads: follow", "replies: public", "sources: on", "language: de", "model: default",
+        "keep: default",
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from knowledge.messages import Visibility
 from knowledge.models import IndexModels
 from knowledge.retriever import ScopedRetriever, Search, passage_of
 from knowledge.scope import Audience, Scope
-from tests.fakes.models import WordEmbedding
+from tests.fakes.models import Mirrored, WordEmbedding
 from tests.talk import channel, deleted, described, said
 
 LATEST = "SELECT model_pk, name, dimension, state, source FROM embedding_model ORDER BY model_pk DESC LIMIT 1"
@@ -351,13 +351,6 @@ async def test_another_model_builds_a_second_index_and_takes_over_when_complete(
     search = Search(Index(database), world.models, {"other": ModelEmbeddings(successor)})
     passages = await search.passages("text 3", await world.scope(), lexical=False, limit=1)
     assert passages[0].lines[0].ref.message_id == "3"
-
-
-class Mirrored(WordEmbedding):
-    """A model of the same size, whose numbers mean something else."""
-
-    def _vector(self, text):
-        return super()._vector(text)[::-1]
 
 
 async def found_while_another_model_is_built(world):

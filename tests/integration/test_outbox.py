@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.channel_config import ChannelConfigs
 from bot.conversation import Request, Task
 from bot.outbox import Outbox
 from bot.requests import answer_id_of
@@ -331,6 +332,23 @@ async def test_texts_are_erased_after_ninety_days_however_many_there_are(databas
     assert await outbox.sweep() == 0
     assert CANARY not in await texts(database)
     assert "young" in await texts(database)
+
+
+async def test_where_messages_are_kept_for_less_than_ninety_days_so_are_texts(database):
+    outbox = Outbox(database, keep_days=30)
+    await ChannelConfigs(database).set(ChannelRef("slack", "tidepool", "general"), "keep", "7")
+    for number, where in ((1, "general"), (2, "board")):
+        one = request(number, CANARY, where=where)
+        await answer(outbox, one)
+        await outbox.feedback(one.answer_id, "juniper", False, "", CANARY)
+
+    async def left(days):
+        await database.execute("UPDATE answer SET created_at = now() - %(age)s::interval", {"age": f"{days} days"})
+        await database.execute("UPDATE feedback SET given_at = now() - %(age)s::interval", {"age": f"{days} days"})
+        await outbox.sweep()
+        return (await texts(database)).count(CANARY)
+
+    assert [await left(days) for days in (6, 8, 29, 31)] == [4, 2, 2, 0]
 
 
 async def test_the_text_of_a_question_whose_message_is_deleted_is_kept_until_it_is_answered(outbox, database):

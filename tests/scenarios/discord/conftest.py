@@ -35,7 +35,7 @@ async def empty_memory(servers):
 
 @pytest.fixture
 def discord_settings(database_url, servers):
-    def settings(server, *, parallel=4, database=database_url, limits=None, **more):
+    def settings(server, *, parallel=4, database=database_url, limits=None, knowledge=None, **more):
         urls = {"api_url": server.api_url, "gateway_url": server.gateway_url}
         return Settings(
             _env_file=None,
@@ -45,6 +45,7 @@ def discord_settings(database_url, servers):
             discord={"token": server.token, **urls, **more},
             model={"parallel": parallel},
             limits=limits or {},
+            knowledge=knowledge or {},
         )
 
     return settings

@@ -45,7 +45,7 @@ async def proxy(database_url, tmp_path_factory):
 
 @pytest.fixture
 def slack_settings(database_url, servers):
-    def settings(slack, *, parallel=4, database=database_url, limits=None, **more):
+    def settings(slack, *, parallel=4, database=database_url, limits=None, knowledge=None, **more):
         workspace = {"bot_token": slack.bot_token, "app_token": slack.app_token, "signing_secret": slack.signing_secret}
         return Settings(
             _env_file=None,
@@ -55,6 +55,7 @@ def slack_settings(database_url, servers):
             slack={"api_url": slack.api_url, **workspace, **more},
             model={"parallel": parallel},
             limits=limits or {},
+            knowledge=knowledge or {},
         )
 
     return settings

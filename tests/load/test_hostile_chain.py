@@ -5,6 +5,7 @@ import itertools
 import random
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -14,6 +15,7 @@ import adapters.slack.escaping
 import bot.plaintext
 from adapters.attached import with_texts
 from bot.conversation import Answer, Fragment
+from bot.errors import KnowledgeDown
 from bot.questions import question
 from knowledge.messages import Channel, Person, Posted, Visibility
 from knowledge.scope import Audience
@@ -28,6 +30,8 @@ PLACES = ("message", "names", "file", "question", "thread")
 """Where hostile words stand: in a message that is found, in the names of its author and channel, in the name of its
 file, in the question, in the thread around it."""
 AT_ONCE = 4
+TRIES = 5
+"""A question gives up after two seconds of silence, and all that is sent is looked at on the same two cores."""
 PIECE = 900
 """Characters between two edits of a growing answer."""
 CANARY = re.compile(r"canary\d")
@@ -98,7 +102,15 @@ class Sent:
 
 
 async def answered(app, about):
-    """Everything that both platforms are sent while it is answered, and in the end."""
+    """Everything that both platforms are sent while it is answered, and in the end. A late database is asked again."""
+    for _ in range(TRIES - 1):
+        with suppress(KnowledgeDown):
+            return await _answered(app, about)
+        await asyncio.sleep(1.0)
+    return await _answered(app, about)
+
+
+async def _answered(app, about):
     fragments, sent = [], []
     async for event in app.assistant.answer(about):
         match event:

@@ -4,6 +4,7 @@ A read may be repeated. A write may not: when its outcome is unknown, the caller
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from enum import IntEnum
@@ -39,6 +40,7 @@ REVOKED = frozenset({
     "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "app_uninstalled",
     "team_access_not_granted", "user_removed_from_team",
 })  # fmt: skip
+_WORD = re.compile(r"[a-z0-9_]{1,80}")
 
 
 class Lane(IntEnum):
@@ -180,10 +182,12 @@ def unreadable(error: SlackRefused) -> ChannelUnreadable | SourceUnavailable:
 
 
 def _code(response: Any) -> str:
+    """Slack's word for why; "" for whatever is none: a server that is not Slack may repeat what it was sent."""
     try:
-        return str(response.get("error") or "")
+        code = str(response.get("error") or "")
     except (AttributeError, TypeError, ValueError):
         return ""
+    return code if _WORD.fullmatch(code) else ""
 
 
 def _retry_after(response: Any) -> float:

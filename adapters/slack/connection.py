@@ -77,11 +77,14 @@ class Connection:
         pauses = iter(RETRY_SECONDS)
         while True:
             try:
+                # Asked for here, because slack_sdk goes on asking for ever, whatever Slack answers.
+                handler.client.wss_uri = await handler.client.issue_new_wss_url()
                 await handler.connect_async()  # type: ignore[no-untyped-call]
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 if _is_refused(error):
+                    log.exception("token_revoked", adapter="slack", step="apps_connections_open")
                     raise TokenRevoked("Slack does not accept the app-level token (xapp-…).") from error
                 pause = next(pauses, RETRY_SECONDS[-1])
                 log.warning("socket_not_opened", adapter="slack", error=type(error).__name__, wait_seconds=pause)

@@ -37,7 +37,7 @@ def link(url: str, label: str) -> str:
     """A link of our own; only the label where the address could be anything but a web address."""
     address = entities(url)
     shown = escaped(" ".join(label.split()))
-    if clean(url) != url or len(address) > URL_CHARS or not _URL.fullmatch(url):
+    if clean(url) != url or len(address) > URL_CHARS or not _URL.fullmatch(url) or _PING.search(url):
         return shown
     return f"<{address}|{shown}>"
 

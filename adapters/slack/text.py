@@ -10,6 +10,7 @@ from adapters import fields
 _TOKEN = re.compile(r"<([^<>]*)>|&(amp|lt|gt);")
 _ENTITY = re.compile(r"&(amp|lt|gt);")
 _CHARACTERS = {"amp": "&", "lt": "<", "gt": ">"}
+_ON_THEIR_OWN_LINES = {"rich_text_section", "rich_text_preformatted", "rich_text_quote", "mrkdwn"}
 _CONTAINERS = ("title", "text", "fields", "elements")
 _BROADCASTS = ("here", "channel", "everyone")
 _PIECES = 10_000
@@ -72,7 +73,7 @@ def _pieces(block: Mapping[str, object], names: Names) -> Iterator[str]:
             if leaf := _leaf(node, names):
                 yield leaf
                 continue
-            if node.get("type") in {"rich_text_section", "rich_text_preformatted", "rich_text_quote", "mrkdwn"}:
+            if fields.text(node, "type") in _ON_THEIR_OWN_LINES:
                 stack.append("\n")
             stack.extend(node[key] for key in reversed(_CONTAINERS) if key in node)
 

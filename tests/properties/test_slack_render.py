@@ -38,7 +38,18 @@ ANY_TEXT = st.text(st.characters(codec=None), max_size=40)
 TEXTS = MARKUP | ANY_TEXT
 LONG_TEXTS = TEXTS | st.builds(lambda text, times: text * times, TEXTS, st.integers(1, 300))
 PERMALINKS = (
-    st.sampled_from(["https://tidepool.example/p1?a=1&b=2", "", "javascript:x", "https://a|b>", "<!here>"]) | TEXTS
+    st.sampled_from(
+        [
+            "https://tidepool.example/p1?a=1&b=2",
+            "",
+            "javascript:x",
+            "https://a|b>",
+            "<!here>",
+            "http://@HERE",
+            "HTTP://0",
+        ]
+    )
+    | TEXTS
 )
 LINES = st.builds(
     Line,
@@ -62,7 +73,7 @@ ANSWERS = st.builds(
     people=st.lists(TEXTS, max_size=4).map(tuple),
 )
 
-OUR_LINK = re.compile(r"<https?://[^\s<>|]+\|(?:\[\d{1,3}\]|open|x)>")
+OUR_LINK = re.compile(r"<https?://[^\s<>|]+\|(?:\[\d{1,3}\]|open|x)>", re.IGNORECASE)
 QUOTE = re.compile(r"^>", re.MULTILINE)
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 PING = re.compile(

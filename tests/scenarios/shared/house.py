@@ -4,9 +4,11 @@ A scenario of this folder is written once and played on every platform; nothing 
 """
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
+from bot.timing import until_back
+from knowledge.errors import KnowledgeUnavailable
 from tests.scenarios.slack.talk import KAFKA, PATIENCE, best_source
 
 WORKING = "⏳"
@@ -118,7 +120,8 @@ class House:
         return [one.text for place in self.rooms(person) for one in self.seen(where=place, viewer=person)]
 
     async def rows(self, statement: str, **values) -> list[tuple]:
-        return await self.app.admin.database.fetch(statement, values)
+        """Read through the bot's own pool, which may take a second to find a database that is back."""
+        return await until_back(lambda: self.app.admin.database.fetch(statement, values))
 
     async def _has_learned(self) -> bool:
         status = await self.app.admin.status()
@@ -135,6 +138,8 @@ class House:
     @staticmethod
     async def _until(condition):
         async with asyncio.timeout(PATIENCE):
-            while not (value := await condition()):
+            while True:
+                with suppress(KnowledgeUnavailable):
+                    if value := await condition():
+                        return value
                 await asyncio.sleep(0.03)
-        return value

@@ -25,6 +25,7 @@ _MARK = re.compile(
 )
 _MARK_SIGN = re.compile(r"[\[\]【】()（）]")
 DEEPEST = 3
+_ENDS = frozenset(".!?")
 # Where a sentence ends, with the marks behind it. A dot inside of "2.4" or "plan.pdf" ends none.
 _END = re.compile(r"(?:(?<![.!?])[.!?]++(?=\s|$|[\[【(（])|[。！？]+|\n)(?:\s*[\[【(（]#?\d[\d\s,;，、]*[\]】)）])*\s*")
 
@@ -102,9 +103,13 @@ def _share(wanted: set[str], held: set[str]) -> float:
 
 
 def _left(mark: re.Match[str]) -> str:
-    """A mark takes the space in front of it along, but no end of a line."""
+    """A mark takes the space in front of it along, but no end of a line, and joins no two sentences."""
     gap = mark["gap"] or ""
-    return gap if "\n" in gap else ""
+    if "\n" in gap:
+        return gap
+    text, start, end = mark.string, mark.start(), mark.end()
+    is_between = end == len(text) or text[end].isalnum()
+    return " " if is_between and text[start - 1 : start] in _ENDS else ""
 
 
 def _cited(sentence: str, wanted: set[str], held: Sequence[set[str]]) -> list[int]:

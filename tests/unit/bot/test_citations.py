@@ -36,6 +36,11 @@ def test_what_stood_around_a_mark_is_none(nested):
     assert cited.citations == ()
 
 
+def test_a_mark_between_two_sentences_joins_them_not():
+    assert resolve("Cats sleep![7]Dogs bark.", SOURCES).text == "Cats sleep! Dogs bark."
+    assert resolve("Cats sleep[7]!", SOURCES).text == "Cats sleep!"
+
+
 def test_a_mark_at_the_start_of_a_line_joins_no_lines():
     assert resolve("Cats sleep\n[7]Dogs bark.", SOURCES).text == "Cats sleep\nDogs bark."
 

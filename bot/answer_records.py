@@ -22,6 +22,13 @@ CITING = """
 SELECT request, places, outcome, state FROM answer
 WHERE state = 'posted' AND answer_id IN (SELECT answer_id FROM answer_source WHERE message_pk = ANY(%(messages)s))
 ORDER BY created_at"""
+# Whoever was to take these back was stopped, or the platform was away. Older ones nobody scrolls back to.
+RESTING_ON_GONE = """
+SELECT request, places, outcome, state FROM answer
+WHERE state = 'posted' AND posted_at > now() - interval '30 days' AND answer_id IN (
+    SELECT s.answer_id FROM answer_source s LEFT JOIN message m USING (message_pk)
+    WHERE m.message_pk IS NULL OR m.deleted)
+ORDER BY created_at"""
 IN_THREAD = """
 SELECT request FROM answer
 WHERE (platform, workspace, channel_id) = (%(platform)s, %(workspace)s, %(channel)s) AND thread_id = %(thread)s
@@ -147,6 +154,10 @@ class AnswerRecords:
         row = {**_person(person), "channel": channel.channel_id if channel is not None else None}
         found = await self._database.fetch(THREADS_OF, row)
         return [(ChannelRef(person.platform, person.workspace, channel_id), thread) for channel_id, thread in found]
+
+    async def resting_on_gone(self) -> list[Posted]:
+        """Answers that are still shown though a message they rest on is gone, the oldest first."""
+        return _records(await self._database.fetch(RESTING_ON_GONE))
 
     async def citing(self, message_pks: Sequence[int]) -> list[Posted]:
         """The posted answers that show any of these messages, oldest first."""

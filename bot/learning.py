@@ -8,6 +8,7 @@ import structlog
 
 from bot.channel_config import ChannelConfigs
 from bot.retraction import Retraction
+from bot.timing import every
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.errors import KnowledgeUnavailable
@@ -37,6 +38,7 @@ log = structlog.get_logger()
 # A channel that the bot lost by mistake may come back within a day without being read anew.
 ERASED_AFTER_HOURS = 24
 SWEEP_SECONDS = 3600.0
+WITHDRAW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Learning:
 
     async def run(self) -> None:
         """Erases what has been closed for a day, or kept long enough: a background service."""
+        async with every(WITHDRAW_SECONDS, self.retraction.catch_up):
+            await self._sweep()
+
+    async def _sweep(self) -> None:
         while True:
             try:
                 if count := await self.forget_old():

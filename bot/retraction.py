@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from bot.errors import BotError
-from bot.outbox import Outbox
+from bot.outbox import Outbox, Posted
 from bot.ports import Memory, Platform
 from bot.requests import asked_key
 from knowledge.errors import KnowledgeError
@@ -49,12 +49,20 @@ class Retraction:
     async def withdraw(self, keys: Sequence[str]) -> None:
         """Replaces posted answers that cite one of these messages by a notice."""
         for posted in await self._outbox.citing(sorted({int(key.partition(":")[0]) for key in keys})):
-            platform = self._platforms.get(posted.request.channel.platform)
-            if platform is None:
-                continue
-            try:
-                await platform.withdraw(posted.request, posted.places)
-            except (BotError, KnowledgeError) as error:
-                log.warning("answer_not_withdrawn", answer_id=posted.request.answer_id, error=type(error).__name__)
-            else:
-                await self._outbox.removed(posted.request.answer_id)
+            await self._withdraw(posted)
+
+    async def catch_up(self) -> None:
+        """Withdraws what could not be withdrawn when it was time to: a platform was away, or the bot was stopped."""
+        for posted in await self._outbox.resting_on_gone():
+            await self._withdraw(posted)
+
+    async def _withdraw(self, posted: Posted) -> None:
+        platform = self._platforms.get(posted.request.channel.platform)
+        if platform is None:
+            return
+        try:
+            await platform.withdraw(posted.request, posted.places)
+        except (BotError, KnowledgeError) as error:
+            log.warning("answer_not_withdrawn", answer_id=posted.request.answer_id, error=type(error).__name__)
+        else:
+            await self._outbox.removed(posted.request.answer_id)

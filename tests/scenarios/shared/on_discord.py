@@ -27,11 +27,12 @@ class DiscordHouse(DiscordGiven):
     _calls: ClassVar = {
         "post": ("POST /channels/*/messages", lambda body: bool(body.get("message_reference"))),
         "ending": ("PATCH /channels/*/messages/*", lambda body: bool(body.get("components"))),
+        "edit": ("PATCH /channels/*/messages/*", None),
         "deletion": ("DELETE /channels/*/messages/*", None),
     }
 
     def fail(self, what, **how):
-        """Discord fails at a "post", at the "ending" of an answer, or at a "deletion"."""
+        """Discord fails at a "post", an "edit", the "ending" of an answer, or a "deletion"."""
         call, where = self._calls[what]
         return self.discord.faults.on(call, where=where, **how)
 

@@ -21,11 +21,12 @@ class SlackHouse(SlackGiven):
     _calls: ClassVar = {
         "post": ("chat.postMessage", lambda args: bool(args.get("thread_ts"))),
         "ending": ("chat.update", lambda args: any(block["type"] == "actions" for block in args.get("blocks", ()))),
+        "edit": ("chat.update", None),
         "deletion": ("chat.delete", None),
     }
 
     def fail(self, what, **how):
-        """Slack fails at a "post", at the "ending" of an answer, or at a "deletion"."""
+        """Slack fails at a "post", an "edit", the "ending" of an answer, or a "deletion"."""
         call, where = self._calls[what]
         return self.slack.faults.on(call, where=where, **how)
 

@@ -1,5 +1,10 @@
 """What is written becomes searchable, changes and goes, while the bot listens."""
 
+import asyncio
+from unittest.mock import AsyncMock
+
+from bot import learning
+from bot.retraction import Retraction
 from tests.scenarios.slack.scene import REMOVED, kept, message
 
 RACKS = "how many bottles do the oak racks hold?"
@@ -144,3 +149,52 @@ async def test_a_bot_that_is_let_in_learns_the_past_with_its_threads(house):
         assert await house.rows("SELECT thread_id FROM message WHERE message_id = %(id)s", id=late) == [(root,)]
         answer = await house.answer(house.mention(RACKS, where=cellar), where=cellar)
     assert "forty bottles" in answer.text
+
+
+# ---- taken back late ----------------------------------------------------------------------------------------------
+
+
+async def deleted_while_nothing_can_be_edited(house, said):
+    """The answer that quotes a message, after the message was deleted and the platform took no edit."""
+    await house.settled()
+    answer = await house.answer(house.mention(PRESS))
+    house.fail("edit", error=house.refusal, times=None)
+    house.delete(said)
+    await house.settled()
+    house.mend()
+    return next(one for one in house.seen() if one.id == answer.id)
+
+
+async def test_an_answer_that_could_not_be_taken_back_is_taken_back_later(house, monkeypatch):
+    monkeypatch.setattr(learning, "WITHDRAW_SECONDS", 0.5)
+    async with house.bot():
+        said = house.say("The cider press comes back from repair on Thursday", who=house.tamarind)
+        await deleted_while_nothing_can_be_edited(house, said)
+        await house.appears(REMOVED)
+        assert not any("Thursday" in one.text for one in house.seen())
+
+
+async def test_a_bot_stopped_between_deletion_and_notice_takes_back_when_it_runs_again(house, monkeypatch):
+    monkeypatch.setattr(learning, "WITHDRAW_SECONDS", 0.5)
+    async with house.bot():
+        said = house.say("The cider press comes back from repair on Thursday", who=house.tamarind)
+        await house.settled()
+        await house.answer(house.mention(PRESS))
+        with monkeypatch.context() as stopped:
+            stopped.setattr(Retraction, "retract", AsyncMock())
+            stopped.setattr(Retraction, "catch_up", AsyncMock())
+            house.delete(said)
+            await house.settled()
+        assert any("Thursday" in one.text for one in house.seen())
+    async with house.bot():
+        await house.appears(REMOVED)
+
+
+async def test_a_notice_that_is_tried_once_would_be_caught(house, monkeypatch):
+    monkeypatch.setattr(learning, "WITHDRAW_SECONDS", 0.1)
+    monkeypatch.setattr(Retraction, "catch_up", AsyncMock())
+    async with house.bot():
+        said = house.say("The cider press comes back from repair on Thursday", who=house.tamarind)
+        assert "Thursday" in (await deleted_while_nothing_can_be_edited(house, said)).text
+        await asyncio.sleep(0.5)
+        assert any("Thursday" in one.text for one in house.seen())

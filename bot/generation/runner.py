@@ -9,7 +9,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import llama_cpp
 import numpy as np
@@ -47,11 +47,15 @@ class LoadError(Exception):
 class LoadLog:
     """Takes llama.cpp's log lines instead of standard error, and remembers those of the last load."""
 
+    _called: ClassVar[list[Any]] = []
+    """llama.cpp may call what it was given until the process ends; by then another log may be gone."""
+
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=4000)
         self.last_error = ""
-        self._callback = llama_cpp.llama_log_callback(self._take)
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        callback = llama_cpp.llama_log_callback(self._take)
+        llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+        self._called.append(callback)
 
     def _take(self, level: int, text: bytes, _data: Any) -> None:
         line = text.decode("utf-8", "replace").strip()

@@ -316,3 +316,14 @@ async def assert_idle(engine):
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_llama_cpp_may_speak_after_the_log_of_a_model_is_gone():
+    """It crashed a process that opened a model, forgot it and opened another one by other means."""
+    script = (
+        "import gc, llama_cpp\n"
+        "from bot.generation.runner import LoadLog\n"
+        "LoadLog(); gc.collect(); spare = [bytes(64) for _ in range(10000)]\n"
+        "llama_cpp.llama_model_load_from_file(b'/nowhere', llama_cpp.llama_model_default_params())\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0

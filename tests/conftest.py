@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import discord
 import pytest
 import structlog
 
@@ -52,6 +53,14 @@ def no_settings(monkeypatch, tmp_path_factory) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("cwd"))
     if "bot.wiring" in sys.modules:  # what one test forgets is no other's business
         monkeypatch.setattr("bot.wiring.FORGET_LOG", str(tmp_path_factory.mktemp("home") / "forgotten.log"))
+
+
+@pytest.fixture(autouse=True)
+def real_discord(monkeypatch) -> None:
+    """Where discord.py looks for Discord, which our adapter sets for the whole process, is put back after each test."""
+    gateway = discord.gateway.DiscordWebSocket
+    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
+    monkeypatch.setattr(gateway, "DEFAULT_GATEWAY", gateway.DEFAULT_GATEWAY)
 
 
 @pytest.fixture(scope="session")

@@ -185,7 +185,8 @@ async def test_inline_links_alone_taken_out_would_be_noticed(opened, monkeypatch
     def inline(text):
         return re.sub(r"\[([^\]\n]*)\]\(http[^)\n]*\)", r"\1", text)
 
-    for module in (bot.plaintext, *ESCAPING):
+    monkeypatch.setattr(bot.plaintext, "LINK", re.compile("(?!)"))
+    for module in ESCAPING:
         monkeypatch.setattr(module, "without_links", inline)
     assert (await converse(opened, hostile(3))).where("address") == EVERYWHERE
 

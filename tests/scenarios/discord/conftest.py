@@ -2,7 +2,6 @@
 
 from contextlib import asynccontextmanager
 
-import discord
 import pytest
 from redis.asyncio import Redis
 
@@ -16,11 +15,8 @@ from tests.scenarios.slack.conftest import running
 
 @pytest.fixture
 async def server(monkeypatch):
-    """The fake, whose guilds are told of without a pause. Where discord.py looks for Discord is put back afterwards."""
+    """The fake, whose guilds are told of without a pause."""
     monkeypatch.setattr(client, "LAST_GUILD_SECONDS", 0.2)
-    monkeypatch.setattr(discord.http.Route, "BASE", discord.http.Route.BASE)
-    gateway = discord.gateway.DiscordWebSocket
-    monkeypatch.setattr(gateway, "DEFAULT_GATEWAY", gateway.DEFAULT_GATEWAY)
     async with FakeDiscord() as opened:
         yield opened
     assert opened.violations == []

@@ -114,10 +114,15 @@ class PostgresInbox:
             "kind": delivery.kind,
             "payload": json.dumps(delivery.payload),  # ASCII: PostgreSQL takes neither NUL nor half a surrogate pair
         }
-        is_new = await within(ACCEPT_SECONDS, self._door.execute(ACCEPT, row)) == 1
+        is_new = await within(ACCEPT_SECONDS, self._keep(row))
         if is_new:
             self._pool.wake()
         return is_new
+
+    async def _keep(self, row: Mapping[str, object]) -> bool:
+        # Refused in the second after an outage, it would be sent again in a minute only.
+        await self._door.breaker.closed()
+        return await self._door.execute(ACCEPT, dict(row)) == 1
 
     async def run(self, handlers: Mapping[str, DeliveryHandler]) -> None:
         """Handles what was accepted for these platforms, oldest first, for ever.

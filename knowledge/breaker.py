@@ -27,21 +27,31 @@ class Breaker:
     """Shared by every pool of connections to one server. `probe` says whether the server takes a new connection."""
 
     def __init__(self, probe: Probe) -> None:
-        self.is_open = False
         self.on_back: list[OnBack] = []
         self._probe = probe
+        self._there = asyncio.Event()
+        self._there.set()
         self._lost: deque[float] = deque(maxlen=LOST_COUNT)
         self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server is known to be away."""
+        return not self._there.is_set()
 
     def ask(self) -> None:
         """Errors: `KnowledgeUnavailable` while the server is known to be away."""
         if self.is_open:
             raise KnowledgeUnavailable("PostgreSQL cannot be reached, and is looked for each second.")
 
+    async def closed(self) -> None:
+        """Returns when the server is not known to be away: for whoever loses more by a refusal than by waiting."""
+        await self._there.wait()
+
     def answered(self) -> None:
         """The server did what it was asked."""
         self._lost.clear()
-        self.is_open = False
+        self._there.set()
 
     def lost(self) -> None:
         """A connection broke, or there was none to be had."""
@@ -67,7 +77,8 @@ class Breaker:
                     break
                 if not was_away:
                     log.warning("database_away")
-                self.is_open = was_away = True
+                was_away = True
+                self._there.clear()
                 await asyncio.sleep(max(0.0, PROBE_SECONDS - (time.monotonic() - began)))
             self.answered()
             if was_away:

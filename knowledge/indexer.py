@@ -121,6 +121,9 @@ class Indexer:
                 await self._release([Family(*row) for row in claiming.result()])
             claiming.cancel()
             raise
+        if not families:
+            yield []
+            return
         renewing = asyncio.create_task(self._renew(families))
         try:
             yield families

@@ -7,6 +7,8 @@ from bot.generation.engine import Engine
 from bot.generation.failures import Restarts
 from bot.generation.model_files import default_chat_model
 from bot.generation.sequence import ModelSpec
+from bot.inbox import PostgresInbox
+from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.forked import Nursery
 from tests.chaos.town import town_of
 from tests.scenarios.discord.conftest import bot as discord_bot  # noqa: F401 - a fixture
@@ -81,3 +83,17 @@ async def town(house, nursery, database, servers, tmp_path):  # noqa: F811
     """The house, for bots that are processes; on each platform in turn."""
     async with town_of(house, nursery, database, servers[1], tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture
+def hasty_inbox(monkeypatch):
+    """What could not be kept is acknowledged all the same."""
+    sound = PostgresInbox.accept
+
+    async def accept(inbox, delivery):
+        try:
+            return await sound(inbox, delivery)
+        except KnowledgeUnavailable:
+            return True
+
+    monkeypatch.setattr(PostgresInbox, "accept", accept)

@@ -152,16 +152,7 @@ async def test_what_no_longer_fits_is_not_acknowledged_and_all_recovers_by_itsel
 
 
 @pytest.mark.parametrize("house", ["slack"], indirect=True)
-async def test_acknowledging_what_did_not_fit_would_be_caught(house, disk, monkeypatch):
-    sound = PostgresInbox.accept
-
-    async def hasty(inbox, delivery):
-        try:
-            return await sound(inbox, delivery)
-        except KnowledgeUnavailable:
-            return True
-
-    monkeypatch.setattr(PostgresInbox, "accept", hasty)
+async def test_acknowledging_what_did_not_fit_would_be_caught(house, disk, hasty_inbox):
     seen = await talked_to_on_a_full_disk(house, disk, 3, patience=5, caught_up=1)
     assert seen.found.lost
 

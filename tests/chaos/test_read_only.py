@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.inbox import PostgresInbox
 from knowledge.database import connect
-from knowledge.errors import KnowledgeUnavailable
 from tests.chaos.verdict import SOUND, verdict
 from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.talk import WHY_KAFKA, Tidepool
@@ -61,16 +59,7 @@ async def test_what_cannot_be_kept_is_not_acknowledged_and_comes_again(slack, sl
     assert found == SOUND
 
 
-async def test_acknowledging_before_the_commit_would_be_caught(slack, slack_bot, server_url, monkeypatch):
-    sound = PostgresInbox.accept
-
-    async def hasty(inbox, delivery):
-        try:
-            return await sound(inbox, delivery)
-        except KnowledgeUnavailable:
-            return True
-
-    monkeypatch.setattr(PostgresInbox, "accept", hasty)
+async def test_acknowledging_before_the_commit_would_be_caught(slack, slack_bot, server_url, hasty_inbox):
     found, acked = await talked_to_while_read_only(Tidepool(slack, slack_bot), server_url, 1)
     assert found.lost
     assert acked

@@ -33,16 +33,9 @@ KEPT_FROM_MODELS = {
 class Telltale(Echo):
     """Refuses, and repeats the token wherever a platform says why."""
 
-    def refuse(self):
+    def body(self):
         told = self.headers["Authorization"]
-        body = json.dumps({"ok": False, "error": told, "message": f"401: {told}", "code": 0}).encode()
-        self.send_response(self.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_POST = refuse  # noqa: N815 - named by the standard library
+        return {"ok": False, "error": told, "message": f"401: {told}", "code": 0}
 
 
 @pytest.fixture

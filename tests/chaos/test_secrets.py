@@ -23,8 +23,11 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
     status = 401
 
+    def body(self):
+        return {"error": {"message": f"Incorrect API key: {self.headers['Authorization']}"}}
+
     def refuse(self):
-        body = json.dumps({"error": {"message": f"Incorrect API key: {self.headers['Authorization']}"}}).encode()
+        body = json.dumps(self.body()).encode()
         self.send_response(self.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -13,7 +13,7 @@ import structlog
 from bot.conversation import Delivery
 from bot.ports import DeliveryHandler
 from bot.timing import every, until_back, within
-from bot.worker_pool import WorkerPool
+from bot.worker_pool import WorkerPool, first_lease
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
@@ -146,7 +146,7 @@ class PostgresInbox:
         return await self._database.execute(SWEEP)
 
     async def _claim(self, limit: int) -> list[_Claimed]:
-        row = {"platforms": list(self._handlers), "limit": limit, "lease": self._lease_seconds}
+        row = {"platforms": list(self._handlers), "limit": limit, "lease": first_lease(self._lease_seconds)}
         claimed = [
             _Claimed(pk, tries, Delivery(platform, workspace, delivery_id, kind, json.loads(payload)))
             for pk, tries, platform, workspace, delivery_id, kind, payload in await self._database.fetch(CLAIM, row)

@@ -14,6 +14,7 @@ import structlog
 from bot.answer_records import TEXT_NOT_TO_KEEP, AnswerRecords, Posted, erase_texts, uuid_of
 from bot.conversation import Request
 from bot.requests import WITHOUT_TEXT, request_from, request_json
+from bot.worker_pool import first_lease
 from knowledge.database import Database
 
 __all__ = ["Claimed", "Outbox", "Posted"]
@@ -103,7 +104,7 @@ class Outbox(AnswerRecords):
 
     async def claim(self, platforms: Sequence[str], limit: int) -> list[Claimed]:
         """Takes open questions, oldest first. One that only a newer version can read is left to it."""
-        row = {"platforms": list(platforms), "limit": limit, "lease": self.lease_seconds}
+        row = {"platforms": list(platforms), "limit": limit, "lease": first_lease(self.lease_seconds)}
         claimed: list[Claimed] = []
         for _, answer_id, stored, fence, places, tries, age in sorted(await self._database.fetch(CLAIM, row)):
             request = request_from(stored)

@@ -20,13 +20,22 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 POLL_SECONDS = 1.0
+# A claim that was kept while its answer got lost on the way is nobody's. It is free again after this, and work that
+# takes longer makes its lease a whole one.
+FIRST_LEASE_SECONDS = 5.0
+
+
+def first_lease(lease_seconds: float) -> float:
+    """How long a fresh claim holds."""
+    return min(lease_seconds, FIRST_LEASE_SECONDS)
 
 
 class WorkerPool(Generic[T]):
     """Performs claimed rows, a task each, at most `workers` at once.
 
-    `claim` takes at most so many rows, each leased for `lease_seconds`; `renew` is False when the lease is lost;
-    `release` gives unfinished rows back; `perform` does the work and settles the row, whatever happens.
+    `claim` takes at most so many rows, each leased for `first_lease(lease_seconds)`; `renew` makes that the whole,
+    or is False when the lease is lost; `release` gives unfinished rows back; `perform` does the work and settles
+    the row, whatever happens.
     """
 
     def __init__(
@@ -85,7 +94,7 @@ class WorkerPool(Generic[T]):
             self._is_away = False
         self._claiming = None
         for item in items:
-            task = asyncio.create_task(self._work(item, asked_at + self._lease_seconds))
+            task = asyncio.create_task(self._work(item, asked_at + first_lease(self._lease_seconds)))
             self._running[task] = item
             task.add_done_callback(self._ended)
         return len(items)
@@ -113,13 +122,15 @@ class WorkerPool(Generic[T]):
 
     async def _keep(self, item: T, until: float) -> None:
         """Returns when the lease is lost, or may be: it ended before the database could be asked."""
+        pause = first_lease(self._lease_seconds) / 3
         while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, self._lease_seconds / 3))
+            await asyncio.sleep(min(left, pause))
             asked_at = time.monotonic()
             with suppress(KnowledgeUnavailable):
                 if not await within(until - asked_at, self._renew(item)):
                     return
                 until = asked_at + self._lease_seconds
+                pause = self._lease_seconds / 3
 
     async def _stop(self) -> None:
         left: list[T] = []

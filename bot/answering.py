@@ -21,7 +21,7 @@ from bot.requests import ASKED
 from bot.shown import LeaseLost, Shown
 from bot.thread_context import is_kept
 from bot.timing import every, until_back
-from bot.worker_pool import WorkerPool
+from bot.worker_pool import MOST_CLAIMS, WorkerPool
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
 log = structlog.get_logger()
@@ -112,9 +112,9 @@ class Answering:
         except ReplyLost:
             log.info("answer_lost", answer_id=request.answer_id)
             await self._settle(claimed, LOST, claimed.places)
-        except SourceUnavailable as error:  # the platform is away: not even that can be told
+        except (SourceUnavailable, KnowledgeUnavailable) as error:  # not even that can be told
             log.warning("reply_waits", answer_id=request.answer_id, error=type(error).__name__)
-            await self._wait_for_platform(claimed)
+            await self._wait_until_it_is_back(claimed)
         except Exception as error:  # nobody could be told, not even that it failed
             log.warning("reply_failed", answer_id=request.answer_id, attempt=claimed.tries, exc_info=error)
             await self._try_again(claimed)
@@ -139,7 +139,7 @@ class Answering:
         try:
             if too_much is not None:
                 raise too_much  # noqa: TRY301 - told as any other failure
-            if claimed.tries > len(self._retry_seconds) + 1:
+            if claimed.tries > MOST_CLAIMS:
                 raise AnswerFailed  # noqa: TRY301 - each process that took it up died of it
             question, answer = await self._generated(platform, claimed.request, shown)
             await shown.finish(answer)
@@ -185,7 +185,7 @@ class Answering:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         return await until_back(lambda: self._outbox.posted(answer_id, fence, outcome, places, sources))
 
-    async def _wait_for_platform(self, claimed: Claimed) -> None:
+    async def _wait_until_it_is_back(self, claimed: Claimed) -> None:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         if claimed.age_seconds > self._patience_seconds:
             await self._give_up(claimed)

@@ -13,7 +13,7 @@ import structlog
 from bot.conversation import Delivery
 from bot.ports import DeliveryHandler
 from bot.timing import every, until_back, within
-from bot.worker_pool import WorkerPool, first_lease
+from bot.worker_pool import MOST_CLAIMS, WorkerPool, first_lease
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
@@ -162,7 +162,7 @@ class PostgresInbox:
 
     async def _handle(self, claimed: _Claimed) -> None:
         delivery = claimed.delivery
-        if claimed.tries > len(self._retry_seconds) + 1:
+        if claimed.tries > MOST_CLAIMS:
             await self._give_up(claimed, "Abandoned")  # each process that took it up died of it
             return
         try:

@@ -22,7 +22,10 @@ T = TypeVar("T")
 POLL_SECONDS = 1.0
 # A claim that was kept while its answer got lost on the way is nobody's. It is free again after this, and work that
 # takes longer makes its lease a whole one.
-FIRST_LEASE_SECONDS = 5.0
+FIRST_LEASE_SECONDS = 15.0
+# A claim that came to no end was a process that died, or a connection that was cut at the wrong moment. So many are the
+# row's own fault.
+MOST_CLAIMS = 10
 
 
 def first_lease(lease_seconds: float) -> float:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
+import bot.outbox
 from bot import worker_pool
 from bot.answering import Answering
 from bot.conversation import Citation, Delivery, Outcome, Request, Task
@@ -18,6 +19,7 @@ from bot.inbox import PostgresInbox
 from bot.outbox import Outbox
 from bot.queue import FairQueue
 from bot.requests import answer_id_of
+from bot.worker_pool import MOST_CLAIMS
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.database import Database
@@ -329,6 +331,25 @@ async def test_a_platform_that_is_away_for_longer_than_the_tries_last_gets_the_a
     assert platform.shown(request().answer_id) == ["You asked: why did we drop Kafka?"]
 
 
+async def test_a_database_that_is_away_more_often_than_the_tries_last_costs_no_answer(
+    outbox, answerer, answering, platform, monkeypatch
+):
+    sound, asked = platform.reply_to, []
+
+    async def cut(*args, **more):
+        asked.append(args)
+        if len(asked) <= 5:
+            raise KnowledgeUnavailable("the connection was cut")
+        return await sound(*args, **more)
+
+    monkeypatch.setattr(platform, "reply_to", cut)
+    monkeypatch.setattr("bot.outbox.POSTPONE", bot.outbox.POSTPONE.replace("interval '1 s'", "interval '0.01 s'"))
+    async with running(answering.run()):
+        await outbox.open(request())
+        await settled(outbox)
+    assert platform.shown(request().answer_id) == ["You asked: why did we drop Kafka?"]
+
+
 async def test_a_platform_that_comes_back_gets_the_answer(outbox, answerer, answering, platform):
     platform.is_down = True
 
@@ -373,7 +394,7 @@ async def test_a_question_that_kills_whoever_answers_it_is_given_up_with_a_sente
     database, outbox, answerer, answering, platform
 ):
     await outbox.open(request())
-    await database.execute("UPDATE answer SET tries = 3, fence = 3")
+    await database.execute("UPDATE answer SET tries = %(tries)s, fence = 3", {"tries": MOST_CLAIMS})
     async with running(answering.run()):
         await settled(outbox)
     assert platform.shown(request().answer_id) == [AnswerFailed().sentence]

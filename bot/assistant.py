@@ -93,17 +93,16 @@ class Assistant:
             return False
         alone = replace(question, audience=Audience(person=question.asker))
         shared, own = await self._scope(question), await self._scope(alone)
-        beyond = sorted(set(own.channel_pks) - set(shared.channel_pks))
-        if not beyond:
+        only_theirs = own.without(shared)
+        if not only_theirs.channel_pks:
             return False
         test = self.parts.test
         query = question_text(question.text)
-        only_theirs = replace(own, channel_pks=tuple(beyond))
         hidden = await self.parts.search.passages(query, only_theirs, limit=3, asked_in=question.asked_in)
-        if test.decide(hidden) is Verdict.DECLINE:
+        if test.decide(query, hidden) is Verdict.DECLINE:
             return False
         seen = await self.parts.search.passages(query, shared, limit=3, asked_in=question.asked_in)
-        return test.probability(hidden) >= test.probability(seen) + CLEARLY_BETTER
+        return test.probability(query, hidden) >= test.probability(query, seen) + CLEARLY_BETTER
 
     async def reset(self, question: Question) -> int:
         """Forgets the conversation so far. Returns how many turns there were."""

@@ -21,7 +21,7 @@ from bot.requests import ASKED, asked_key
 from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
 from bot.thread_context import is_kept, with_thread, without
-from knowledge.followup import standalone
+from knowledge.followup import Exchange, sought
 from knowledge.index import Index
 from knowledge.passages import Line, Passage
 from knowledge.retriever import ScopedRetriever, Search, passage_of
@@ -52,7 +52,7 @@ class Asked(TypedDict, total=False):
     scope: Scope
     watch: Stopwatch
     turns: tuple[Turn, ...]
-    query: str
+    earlier: tuple[Exchange, ...]
     passages: list[Passage]
     verdict: Verdict
 
@@ -79,29 +79,34 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             turns = await parts.memory.recall(asked["question"])
             return await _still_readable(parts.index, asked["scope"], turns)
 
-    async def understand(asked: Asked) -> str:
-        return standalone(asked["question"].text, [turn.question for turn in asked["turns"]])
+    async def understand(asked: Asked) -> tuple[Exchange, ...]:
+        return tuple(Exchange(turn.question, turn.answer) for turn in asked["turns"])
 
     async def retrieve(asked: Asked) -> list[Passage]:
         with asked["watch"].step("retrieval"):
             asked_in = asked["question"].asked_in
             retriever = ScopedRetriever(
-                search=parts.search, scope=asked["scope"], limit=parts.limits.passages, asked_in=asked_in
+                search=parts.search,
+                scope=asked["scope"],
+                limit=parts.limits.passages,
+                earlier=asked["earlier"],
+                asked_in=asked_in,
             )
-            found = [passage_of(document) for document in await retriever.ainvoke(asked["query"])]
+            text = asked["question"].text
+            found = [passage_of(document) for document in await retriever.ainvoke(text)]
             others = without(found, asked_in)
             said = await parts.index.stored(asked["scope"].channel_pks, asked["question"].thread)
-            found = with_thread(others, said, asked["query"])
+            found = with_thread(others, said, sought(text, asked["earlier"]).texts[-1])
             return await admitted_passages(
                 parts.index, asked["scope"], found, {line.ref for line in asked["question"].thread}
             )
 
     async def judge(asked: Asked) -> Verdict:
-        return parts.test.decide(asked["passages"])
+        return parts.test.decide(asked["question"].text, asked["passages"])
 
     prepare = (
         _adding("turns", recall)
-        | _adding("query", understand)
+        | _adding("earlier", understand)
         | _adding("passages", retrieve)
         | _adding("verdict", judge)
     )

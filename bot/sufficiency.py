@@ -1,20 +1,23 @@
-"""Do the passages answer the question? A first, simple test from retrieval scores. No I/O."""
+"""Do the passages answer the question? A likelihood from what retrieval found, without a model call. No I/O.
+
+Talk and documents are judged apart. In talk most of what is asked beside the point is told by the words and by who
+said them; a message that is a passage of its own is rather told by how near its vector is.
+"""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from knowledge.passages import Passage
+from bot.citations import content_terms
+from knowledge.lexical import query_terms
+from knowledge.passages import Line, Passage
 
-# Log-odds, set by hand on the 28 questions of the sample workspace and checked on others: docs/retrieval.md
-# has the curve.
-BIAS = -2.0
-PER_COVERAGE = 4.0
-PER_COSINE = 20.0
-# What multilingual-e5-small gives passages that have little to do with a question; other models
-# put their cosines elsewhere, so for those only the words count.
-E5_MEAN_COSINE = 0.84
+# Passages whose words are looked at.
+LOOKED_AT = 3
+# A question with more terms than this says no more by having them.
+MOST_TERMS = 12
 
 
 class Verdict(StrEnum):
@@ -26,33 +29,100 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sufficiency:
-    """Below `decline_below` the bot says that it does not know, below `warn_below` it answers with a warning.
+class Weights:
+    """Log-odds. Fitted by logistic regression on question sets that docs/retrieval.md names, with their curves."""
 
-    `mean_cosine` None: this embedding model's cosines have not been measured, and are not used.
+    bias: float
+    coverage: float
+    attribution: float = 0.0
+    terms: float = 0.0
+    cosine: float = 0.0
+    mean_cosine: float = 0.0
+
+
+# By the embedding model: others put their cosines elsewhere, so for those only words and speakers count.
+TALK = Weights(bias=-1.4, coverage=3.0, attribution=8.0)
+TALK_E5 = Weights(bias=-1.4, coverage=3.0, attribution=8.0, cosine=25.0, mean_cosine=0.84)
+DOCUMENT_E5 = Weights(bias=0.0, coverage=0.24, terms=-2.75, cosine=34.0, mean_cosine=0.848)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for an answer.
+
+    `coverage`: the share of the question's telling words (by rarity) in the best passages; `cosine`: of the nearest,
+    or of the best where that is one message;
+    `terms`: how many the question has; `attribution`: from 1, whom the question names said what it is about, to -1,
+    somebody else did; 0 where it names nobody. `is_document`: the best passage is one message.
     """
+
+    coverage: float
+    cosine: float | None
+    terms: int
+    attribution: float
+    is_document: bool
+
+
+def evidence(question: str, passages: Sequence[Passage]) -> Evidence:
+    """Looks at what was found for a question. There must be a passage."""
+    is_document = len({line.message_pk for line in passages[0].lines}) == 1
+    looked_at = passages[:1] if is_document else passages
+    cosines = [passage.cosine for passage in looked_at if passage.cosine is not None]
+    return Evidence(
+        coverage=max(passage.coverage for passage in passages[:LOOKED_AT]),
+        cosine=max(cosines, default=None),
+        terms=len(query_terms(question)),
+        attribution=_attribution(question, [line for passage in passages for line in passage.lines]),
+        is_document=is_document,
+    )
+
+
+def _attribution(question: str, lines: Sequence[Line]) -> float:
+    wanted = content_terms(question)
+    authors = {line.author: content_terms(line.author) for line in lines}
+    named = [author for author, names in authors.items() if names and names <= wanted]
+    if len(named) != 1 or not (rest := wanted - authors[named[0]]):
+        return 0.0
+    told = [(line.author == named[0] or _speaks_of(named[0], line.text), content_terms(line.text)) for line in lines]
+    shares = [(is_own, len(rest & words) / len(rest)) for is_own, words in told]
+    own = max((share for is_own, share in shares if is_own), default=0.0)
+    others = max((share for is_own, share in shares if not is_own), default=0.0)
+    return (own - others) / (own + others) if own + others else 0.0
+
+
+def _speaks_of(name: str, text: str) -> bool:
+    """Whether a text tells something of somebody and not only calls them: "Ada said", but not "Thanks, Ada!"."""
+    first = name.split(maxsplit=1)[0]
+    if not first.isascii():  # Chinese puts nothing between a name and what it does
+        return first in text
+    told = rf"(?<!hey )(?<!hi )(?<!thanks )(?<![\w@]){re.escape(first)}(?:['’]s|\s+\w)"
+    return re.search(told, text, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Sufficiency:
+    """Below `decline_below` the bot says that it does not know, below `warn_below` it answers with a warning."""
 
     decline_below: float
     warn_below: float
-    mean_cosine: float | None = None
+    talk: Weights = TALK
+    document: Weights = TALK
 
-    def probability(self, passages: Sequence[Passage]) -> float:
-        """How likely the passages answer the question, from 0 to 1.
-
-        From the share of the question's telling words (by rarity) in the best passages, and from
-        the nearest vector.
-        """
+    def probability(self, question: str, passages: Sequence[Passage]) -> float:
+        """How likely the passages answer the question, from 0 to 1."""
         if not passages:
             return 0.0
-        odds = BIAS + PER_COVERAGE * max(passage.coverage for passage in passages[:3])
-        cosines = [passage.cosine for passage in passages if passage.cosine is not None]
-        if cosines and self.mean_cosine is not None:
-            odds += PER_COSINE * (max(cosines) - self.mean_cosine)
+        found = evidence(question, passages)
+        weights = self.document if found.is_document else self.talk
+        odds = weights.bias + weights.coverage * found.coverage + weights.attribution * found.attribution
+        odds += weights.terms * min(found.terms, MOST_TERMS) / MOST_TERMS
+        if found.cosine is not None:
+            odds += weights.cosine * (found.cosine - weights.mean_cosine)
         return 1 / (1 + math.exp(-odds))
 
-    def decide(self, passages: Sequence[Passage]) -> Verdict:
+    def decide(self, question: str, passages: Sequence[Passage]) -> Verdict:
         """Answer, answer with a warning, or decline."""
-        likely = self.probability(passages)
+        likely = self.probability(question, passages)
         if likely < self.decline_below:
             return Verdict.DECLINE
         return Verdict.WARN if likely < self.warn_below else Verdict.ANSWER
@@ -60,5 +130,6 @@ class Sufficiency:
 
 def sufficiency_for(embedding_name: str, decline_below: float, warn_below: float) -> Sufficiency:
     """The test with what is known of this embedding model."""
-    known = "multilingual-e5-small" in embedding_name.lower()
-    return Sufficiency(decline_below, warn_below, E5_MEAN_COSINE if known else None)
+    if "multilingual-e5-small" in embedding_name.lower():
+        return Sufficiency(decline_below, warn_below, TALK_E5, DOCUMENT_E5)
+    return Sufficiency(decline_below, warn_below)

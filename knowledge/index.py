@@ -32,7 +32,7 @@ SELECT coalesce(sum(live_count), 0) - (SELECT count(*) FROM asking),
 FROM channel"""  # noqa: S608 - constants alone
 
 SEARCH_TEXT = f"""
-SELECT m.message_pk, m.terms, l.unit_pk, l.line_no, u.term_count
+SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count
 FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
 JOIN message m USING (message_pk)
 LEFT JOIN unit_line l USING (message_pk)
@@ -123,6 +123,7 @@ class TextHit:
     """A message that holds a search term. `unit_pk` is None until the message has been cut into a unit."""
 
     message_pk: int
+    channel_pk: int
     terms: list[int]
     unit_pk: int | None
     line_no: int | None

@@ -8,18 +8,32 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from Stemmer import Stemmer
+
+_ENGLISH = Stemmer("english")
 
 # Words that shape a question and say nothing of what it is about; in a small base they are rare enough to mislead.
-FUNCTION_WORDS = frozenset(
+_SHAPING = (
     "a an the and or but of to in on at for from by with as is are was were be been being am it its this that these "
     "those there here he she they we you i me us him her them his their our your my mine who whom whose what which "
     "when where why how do does did done doing have has had having will would shall should can could may might must "
-    "not no so if than then too very just about into over any some all both each please tell know".split()
+    "not no so if than then too very just about into over any some all both each please tell know"
+)
+# The same in Chinese, which has no spaces between words: longer ones first, so that none is taken for its beginning.
+_SHAPING_CJK = re.compile(
+    "可不可以|为什么|怎么样|有没有|是不是|能不能|请问|知道|可以|应该|什么|怎么|怎样|哪里|哪儿|哪些|哪个|多少|几个|如果|因为|"
+    "或者|而且|但是|不过|所以|一下|这个|那个|这里|那里|这些|那些|我们|你们|他们|她们|它们|自己|还有|已经|觉得|告诉|"
+    "[的了吗呢吧啊呀哦噢嗯哇嘛哈是在有和与也都就很不没那这你我他她它还要哪谁]"
 )
 
 Floats = NDArray[np.float64]
 
+# One more whenever `terms` gives other terms than before: what is stored is made anew then.
+TERM_RULES = 2
 LONGEST_TERM = 64
+# Messages are short and much of a length: both lower than usual (1.2, 0.75), as Anserini has them for short passages.
+K1 = 0.9
+B = 0.4
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 # A run of CJK, or a word; inside a word the joints of identifiers (refresh-staging, ERR_1042, a/b.py, 1.2.3).
@@ -31,13 +45,12 @@ _IS_CJK = re.compile(rf"[{_CJK}]")
 def terms(text: str) -> list[str]:
     """Search terms of one message, in order, repeats kept.
 
-    Shape: words in lower case, with plural and possessive endings taken off; an identifier with
-    joints as a whole and as its parts; runs of Chinese, Japanese or Korean as overlapping 1- and
-    2-grams.
+    Shape: words in lower case, without their endings; an identifier with joints as a whole and as its
+    parts; runs of Chinese, Japanese or Korean as overlapping 1- and 2-grams.
     Units: a term has at most 64 characters after NFKC; longer runs are cut.
     Errors: none; any str is accepted.
-    Source: Unicode UAX #15 for NFKC; character bigrams for Chinese after Nie et al. (2000); the
-    plural rule is Harman's S-stemmer (1991).
+    Source: Unicode UAX #15 for NFKC; character bigrams for Chinese after Nie et al. (2000); endings by the
+    Snowball stemmer for English (Porter2).
     """
     found: list[str] = []
     folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
@@ -61,22 +74,17 @@ def _joined(token: str) -> list[str]:
 
 def _stem(word: str) -> str:
     word = word[:LONGEST_TERM]
-    if len(word) < 4 or word[-1] != "s":  # noqa: PLR2004
-        return word
-    if word.endswith("ies") and word[-4] not in "ae":
-        return word[:-3] + "y"
-    if word.endswith("es") and word[-3] not in "aeo":
-        return word[:-1]
-    if word[-2] not in "us":
-        return word[:-1]
-    return word
+    return str(_ENGLISH.stemWord(word)) if word.isascii() and word.isalpha() else word
+
+
+FUNCTION_WORDS = frozenset(_stem(word) for word in _SHAPING.split())
 
 
 def query_terms(text: str) -> list[str]:
     """The distinct terms of a question that say what it is about; all of them when none does."""
-    every = dict.fromkeys(terms(text))
+    every = dict.fromkeys(terms(_SHAPING_CJK.sub(" ", text)))
     telling = [term for term in every if term not in FUNCTION_WORDS]
-    return telling or list(every)
+    return telling or list(dict.fromkeys(terms(text)))
 
 
 @lru_cache(maxsize=200_000)
@@ -103,13 +111,11 @@ def idf(df: Floats, live_count: int) -> Floats:
     return np.log1p((live_count - df + 0.5) / (df + 0.5)).clip(min=1e-6)
 
 
-def bm25(
-    tf: Floats, lengths: Floats, mean_length: float, weights: Floats, *, k1: float = 1.2, b: float = 0.75
-) -> Floats:
+def bm25(tf: Floats, lengths: Floats, mean_length: float, weights: Floats, *, k1: float = K1, b: float = B) -> Floats:
     """BM25 scores of documents for one query.
 
     Shapes: `tf` (documents, terms), `lengths` (documents,), `weights` (terms,) → (documents,).
-    Source: Robertson and Zaragoza (2009); k1 and b as in Lucene.
+    Source: Robertson and Zaragoza (2009).
     """
     norm = k1 * (1 - b + b * lengths / max(mean_length, 1.0))
     saturated: Floats = tf * (k1 + 1) / (tf + norm[:, None])

@@ -1,4 +1,7 @@
-"""Applies the numbered migrations once each, under a lock; refuses a file that was edited after shipping."""
+"""Applies the numbered migrations once each, under a lock; refuses a file that was edited after shipping.
+
+Then come the search terms of messages, where this version makes others of the same words.
+"""
 
 import asyncio
 import hashlib
@@ -10,6 +13,7 @@ import psycopg
 from knowledge.database import Connection, connect
 from knowledge.errors import KnowledgeUnavailable, SchemaMismatch
 from knowledge.index_builds import build, is_concurrent
+from knowledge.terms_anew import has_old_terms, make_terms_anew
 from knowledge.wall import raise_wall
 
 # Any fixed number: it names the lock that two starting processes contend for. Asked for again and again, because
@@ -77,6 +81,7 @@ async def migrate(url: str) -> list[str]:
             for migration in pending:
                 await _apply(connection, migration)
             await raise_wall(connection)
+            await make_terms_anew(connection)
             return [migration.name for migration in pending]
         except psycopg.errors.InsufficientPrivilege as error:
             raise SchemaMismatch(
@@ -139,6 +144,11 @@ async def prepare(url: str) -> None:
             if pending:
                 raise SchemaMismatch(
                     f"The database schema is older than this version of Threadlore ({pending[0].name} is missing): "
+                    "run `threadlore migrate`, then start again."
+                )
+            if await has_old_terms(connection):
+                raise SchemaMismatch(
+                    "The search terms in the database were made by an older version of Threadlore: "
                     "run `threadlore migrate`, then start again."
                 )
             await raise_wall(connection)

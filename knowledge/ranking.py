@@ -1,8 +1,8 @@
 """Puts the lexical and the vector search together: scores of units and of their lines. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ Floats = NDArray[np.float64]
 NEIGHBOUR_SHARE = 0.3
 # How much the vector search weighs beside the lexical one; plain fusion hurts where one is weak.
 VECTOR_SHARE = 0.5
+# A follow-up's words name what it is about, through the talk before it; its vector hardly does.
+FOLLOW_UP_VECTOR_SHARE = 0.3
+# A word in the name of a unit's channel counts as if the unit held it once more.
+CHANNEL_SHARE = 1.0
 # Among much the same text the nearest units differ by next to nothing, which must not count as much as a word.
 LEAST_SPREAD = 0.02
 # A line is ranked by its own words and by how well its whole passage answers.
@@ -30,6 +34,7 @@ class Hit:
     unit: int
     line_no: int
     terms: Sequence[int]
+    channel: int = 0
 
 
 @dataclass(slots=True)
@@ -46,27 +51,42 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The distinct terms of a question and how much each tells."""
+    """The distinct terms of a question: how many messages hold each, how much it tells; what tells most comes first."""
 
     terms: tuple[int, ...]
+    df: tuple[int, ...]
     weights: Floats
     mean_length: float
 
     @classmethod
-    def of(cls, terms: Sequence[int], df: Sequence[int], live_count: int, term_count: int) -> "Query":
-        """From the frequency of each term in the collection, its live messages and their terms."""
+    def of(
+        cls, terms: Sequence[int], df: Sequence[int], live_count: int, term_count: int, shares: Sequence[float] = ()
+    ) -> "Query":
+        """From the frequency of each term in the collection, its live messages and their terms.
+
+        `shares`: how much each term counts, 1 for a word of the question itself.
+        """
+        weights = idf(np.asarray(df, dtype=float), live_count) * (np.asarray(shares) if len(shares) else 1.0)
+        order = np.argsort(-weights, kind="stable")
         return cls(
-            terms=tuple(terms),
-            weights=idf(np.asarray(df, dtype=float), live_count),
+            terms=tuple(terms[i] for i in order),
+            df=tuple(df[i] for i in order),
+            weights=weights[order],
             mean_length=term_count / live_count if live_count else 1.0,
         )
 
+    def best(self, most: int) -> "Query":
+        """So many of the terms that tell most."""
+        return replace(self, terms=self.terms[:most], df=self.df[:most], weights=self.weights[:most])
 
-def rank_words(query: Query, hits: Sequence[Hit], unit_terms: dict[int, int]) -> dict[int, Scored]:
+
+def rank_words(
+    query: Query, hits: Sequence[Hit], unit_terms: dict[int, int], labels: Mapping[int, Sequence[int]] | None = None
+) -> dict[int, Scored]:
     """BM25 of units and of lines with their neighbours, from the messages that hold query terms.
 
-    A unit is scored as one document: the term counts of its lines added up. A line is scored with
-    a share of its neighbours' counts. Units without any hit are absent.
+    A unit is scored as one document: the term counts of its lines added up, and of its channel's name, whose terms
+    are in `labels`. A line is scored with a share of its neighbours' counts. Units without any hit are absent.
     """
     if not hits:
         return {}
@@ -77,7 +97,9 @@ def rank_words(query: Query, hits: Sequence[Hit], unit_terms: dict[int, int]) ->
         rows[hit.unit][hit.line_no] = row
     line_scores = _line_scores(query, rows, tf, lengths)
     units = list(rows)
-    unit_tf = np.array([tf[list(rows[unit].values())].sum(axis=0) for unit in units])
+    firsts = [hits[next(iter(rows[unit].values()))] for unit in units]
+    of_lines = np.array([tf[list(rows[unit].values())].sum(axis=0) for unit in units])
+    unit_tf = of_lines + CHANNEL_SHARE * _label_frequencies(query, firsts, labels or {})
     unit_lengths = np.array(
         [unit_terms.get(unit) or lengths[list(rows[unit].values())].sum() for unit in units], dtype=float
     )
@@ -94,6 +116,14 @@ def rank_words(query: Query, hits: Sequence[Hit], unit_terms: dict[int, int]) ->
         )
         for i, unit in enumerate(units)
     }
+
+
+def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[int, Sequence[int]]) -> Floats:
+    """How often each query term occurs in the name of each hit's channel."""
+    channels = list(dict.fromkeys(hit.channel for hit in hits))
+    counts = frequencies([labels.get(channel, ()) for channel in channels], query.terms)
+    place = {channel: row for row, channel in enumerate(channels)}
+    return counts[[place[hit.channel] for hit in hits]]
 
 
 def _line_scores(query: Query, rows: dict[int, dict[int, int]], tf: Floats, lengths: Floats) -> Floats:

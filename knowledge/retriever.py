@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
@@ -12,18 +13,21 @@ from pydantic import ConfigDict
 
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable
-from knowledge.index import Index, TextHit
-from knowledge.lexical import query_terms, term_id
+from knowledge.followup import Exchange, Sought, sought
+from knowledge.index import Index, Statistics, TextHit
+from knowledge.lexical import term_id, terms
 from knowledge.messages import MessageRef
 from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
-from knowledge.ranking import Hit, Query, Scored, fuse, line_score, rank_words
+from knowledge.ranking import FOLLOW_UP_VECTOR_SHARE, VECTOR_SHARE, Hit, Query, Scored, fuse, line_score, rank_words
 from knowledge.scope import Scope
 
 # The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
 CANDIDATES = 4_000
 MOST_CANDIDATES = 8_000
-MOST_TERMS = 64
+# So many terms of a question are looked up, and so many of those that tell most are searched for.
+MOST_TERMS = 256
+MOST_TELLING = 64
 VECTOR_HITS = 100
 # Units found by words whose vectors are looked at too.
 WORD_HITS = 30
@@ -48,6 +52,7 @@ class Search:
         query: str,
         scope: Scope,
         *,
+        earlier: Sequence[Exchange] = (),
         limit: int = 10,
         lexical: bool = True,
         dense: bool = True,
@@ -55,16 +60,19 @@ class Search:
     ) -> list[Passage]:
         """The best passages in scope, best first, no two sharing most of their lines.
 
+        `earlier`: the talk before the question, oldest first; a question that points back at it borrows its words.
         `asked_in`: the message that asks may be learnt before it is answered; nothing is found by its own words.
         Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only.
         """
         if not scope.channel_pks:
             return []
-        near = await self._near(query) if dense else None
+        wanted = sought(query, earlier)
+        near = await self._near(wanted) if dense else None
         async with self._index.snapshot() as index:
-            words, loose = await _words(index, query, scope, asked_in) if lexical else ({}, {})
+            words, loose = await _words(index, wanted, scope, asked_in) if lexical else ({}, {})
             cosines, looked_up = await _cosines(index, near, scope, words, asked_in) if near else ({}, {})
-            ranked = fuse(words, cosines, looked_up)[:SHORTLIST]
+            share = FOLLOW_UP_VECTOR_SHARE if wanted.leans_back else VECTOR_SHARE
+            ranked = fuse(words, cosines, looked_up, vector_share=share)[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [loose[scored.unit] for scored in ranked if scored.unit in loose]
             lines = await index.lines(scope.channel_pks, units, alone)
@@ -72,13 +80,17 @@ class Search:
         found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
         return _apart([passage for passage in found if passage.lines], limit)
 
-    async def _near(self, query: str) -> tuple[int, list[float]] | None:
-        """The model that the index was made with and the question's vector; None where that model is away."""
+    async def _near(self, wanted: Sought) -> tuple[int, list[float]] | None:
+        """The model that the index was made with and the question's vector; None where that model is away.
+
+        A follow-up is looked for half-way between itself and itself behind the question before it.
+        """
         active = await self._models.active()
         if active is None or active.name not in self._embeddings:
             return None
         try:
-            return active.model_pk, await self._embeddings[active.name].aembed_query(query)
+            model = self._embeddings[active.name]
+            return active.model_pk, middle([await model.aembed_query(text) for text in wanted.texts])
         except EmbeddingUnavailable:
             return None
 
@@ -91,6 +103,7 @@ class ScopedRetriever(BaseRetriever):
     search: Search
     scope: Scope
     limit: int = 10
+    earlier: tuple[Exchange, ...] = ()
     asked_in: MessageRef | None = None
 
     async def _aget_relevant_documents(
@@ -99,7 +112,9 @@ class ScopedRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 -- LangChain passes it by name
     ) -> list[Document]:
-        passages = await self.search.passages(query, self.scope, limit=self.limit, asked_in=self.asked_in)
+        passages = await self.search.passages(
+            query, self.scope, earlier=self.earlier, limit=self.limit, asked_in=self.asked_in
+        )
         return [_document(passage) for passage in passages]
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
@@ -126,23 +141,24 @@ def _document(passage: Passage) -> Document:
 
 
 async def _words(
-    index: Index, query: str, scope: Scope, asked_in: MessageRef | None
+    index: Index, wanted: Sought, scope: Scope, asked_in: MessageRef | None
 ) -> tuple[dict[int, Scored], dict[int, int]]:
     """The units that hold the question's words, scored; and among them the messages that are in no unit yet."""
-    words = query_terms(query)[:MOST_TERMS]
+    words = sorted(wanted.weights, key=lambda word: -wanted.weights[word])[:MOST_TERMS]
     if not words:
         return {}, {}
     statistics = await index.statistics([term_id(word) for word in words], asked_in)
-    terms, df = _telling(words, statistics.df)
-    essential = _essential(terms, df)
+    described = _telling(words, [wanted.weights[word] for word in words], statistics)
+    essential = _essential(described)
     if not essential:
         return {}, {}
     hits = await index.search_text(scope.channel_pks, essential, MOST_CANDIDATES, asked_in)
-    described = Query.of(terms, df, statistics.live_count, statistics.term_count)
     placed = [_place(hit) for hit in hits]
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
-    return rank_words(described, placed, lengths), loose
+    names = dict(zip(scope.channel_pks, scope.channel_names, strict=True))
+    labels = {pk: [term_id(term) for term in terms(names[pk])] for pk in {hit.channel_pk for hit in hits}}
+    return rank_words(described, placed, lengths, labels), loose
 
 
 async def _cosines(
@@ -163,18 +179,26 @@ def _by_words(scored: Scored) -> float:
     return scored.words
 
 
-def _telling(words: Sequence[str], df: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The query's terms, without joined ones that nobody ever wrote: their parts stand for them."""
-    kept = [(term_id(word), count) for word, count in zip(words, df, strict=True) if count > 0 or word.isalnum()]
-    return [term for term, _ in kept], [count for _, count in kept]
+def _telling(words: Sequence[str], shares: Sequence[float], statistics: Statistics) -> Query:
+    """The terms that tell most, without joined ones that nobody ever wrote: their parts stand for them."""
+    kept = [i for i, word in enumerate(words) if statistics.df[i] > 0 or word.isalnum()]
+    query = Query.of(
+        [term_id(words[i]) for i in kept],
+        [statistics.df[i] for i in kept],
+        statistics.live_count,
+        statistics.term_count,
+        [shares[i] for i in kept],
+    )
+    return query.best(MOST_TELLING)
 
 
-def _essential(terms: Sequence[int], df: Sequence[int]) -> list[int]:
-    """The rarest known terms, as many as keep the candidates few; at least one."""
-    known = sorted((frequency, term) for term, frequency in zip(terms, df, strict=True) if frequency > 0)
+def _essential(query: Query) -> list[int]:
+    """The known terms that tell most, as many as keep the candidates few; at least one."""
     chosen: list[int] = []
     total = 0
-    for frequency, term in known:
+    for term, frequency in zip(query.terms, query.df, strict=True):
+        if frequency == 0:
+            continue
         if chosen and total + frequency > CANDIDATES:
             break
         chosen.append(term)
@@ -182,13 +206,26 @@ def _essential(terms: Sequence[int], df: Sequence[int]) -> list[int]:
     return chosen
 
 
+def middle(vectors: Sequence[Sequence[float]]) -> list[float]:
+    """The direction between vectors of length 1, of length 1 itself."""
+    if len(vectors) == 1:
+        return list(vectors[0])
+    total = np.sum(vectors, axis=0)
+    return [float(number) for number in total / (np.linalg.norm(total) or 1.0)]
+
+
 def _place(hit: TextHit) -> Hit:
     unit = hit.unit_pk if hit.unit_pk is not None else -hit.message_pk
-    return Hit(hit.message_pk, unit, hit.line_no or 0, hit.terms)
+    return Hit(hit.message_pk, unit, hit.line_no or 0, hit.terms, hit.channel_pk)
 
 
 def _passage(scored: Scored, lines: Sequence[Line], best_line: float) -> Passage:
-    ranked = tuple(replace(line, score=line_score(scored, i, best_line)) for i, line in enumerate(lines))
+    # Where a passage is one message, there is nothing to choose within: the line is as good as the passage.
+    is_whole = len({line.message_pk for line in lines}) == 1
+    ranked = tuple(
+        replace(line, score=scored.score if is_whole else line_score(scored, i, best_line))
+        for i, line in enumerate(lines)
+    )
     first = lines[0] if lines else None
     return Passage(
         channel_pk=first.channel_pk if first else 0,

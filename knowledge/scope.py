@@ -70,6 +70,12 @@ class Scope:
     channel_pks: tuple[int, ...]
     channel_names: tuple[str, ...]
 
+    def without(self, other: "Scope") -> "Scope":
+        """The channels that the other scope does not have."""
+        known = set(other.channel_pks)
+        kept = [pair for pair in zip(self.channel_pks, self.channel_names, strict=True) if pair[0] not in known]
+        return Scope(self.audience, tuple(pk for pk, _ in kept), tuple(name for _, name in kept))
+
 
 def scope_for(
     audience: Audience,

@@ -1,6 +1,9 @@
 """Commands that measure: eval."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -9,11 +12,15 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from bot.config import load_settings
+from bot.evaluation.abstention import abstention_document, judged
+from bot.sufficiency import sufficiency_for
 from bot.terminal import out, print_json, progress, run
 from bot.wiring import evaluation_embeddings, open_export, open_servers
 from knowledge.database import Database, drop_database, ensure_database
 from knowledge.embeddings import ModelEmbeddings
-from knowledge.evaluation.datasets import QuestionSet, read_question_set
+from knowledge.evaluation.datasets import QuestionSet, read_any_set, read_question_set
+from knowledge.evaluation.library import Progress as ProgressOf
+from knowledge.evaluation.library import stocked
 from knowledge.evaluation.run import evaluate_retrieval
 from knowledge.migrate import migrate
 
@@ -52,21 +59,61 @@ def retrieval(
     run(work())
 
 
+@evaluate.command()
+def abstention(
+    data: Annotated[
+        list[Path], typer.Option(help="Folder with records.jsonl, or with corpus.jsonl and queries.jsonl; repeatable.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """How often the bot says that it does not know where it should, and where it should not."""
+
+    async def work() -> None:
+        settings = load_settings()
+        entries: list[dict[str, Any]] = []
+        async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
+            test = sufficiency_for(embeddings.name, settings.answer.decline_below, settings.answer.warn_below)
+            for folder in data:
+                with TemporaryDirectory() as scratch:
+                    questions = read_any_set(folder, Path(scratch))
+                    async with _fresh(servers.database_url) as database, _bars(questions.name) as show:
+                        export = open_export(questions.corpus, workspace=questions.name)
+                        library = await stocked(database, export, embeddings, show)
+                        seen = await judged(library, questions, test, settings.answer.passages, show)
+                entries.append(abstention_document(questions.name, seen, settings.answer.decline_below))
+        if as_json:
+            print_json({"sets": entries})
+        else:
+            out.print(_abstention_table(entries))
+
+    run(work())
+
+
 async def _measure(
     server_url: str, questions: QuestionSet, embeddings: ModelEmbeddings, *, ablate: bool
 ) -> list[dict[str, Any]]:
+    export = open_export(questions.corpus, workspace=questions.name)
+    async with _fresh(server_url) as database, _bars(questions.name) as show:
+        return await evaluate_retrieval(database, questions, export, embeddings, ablate=ablate, on_progress=show)
+
+
+@asynccontextmanager
+async def _fresh(server_url: str) -> AsyncIterator[Database]:
+    """A database of its own, gone afterwards."""
     name = f"threadlore_eval_{uuid4().hex[:12]}"
     url = await ensure_database(server_url, name)
     try:
         await migrate(url)
-        export = open_export(questions.corpus, workspace=questions.name)
-        with progress("") as bar:
-            async with Database(url) as database:
-                return await evaluate_retrieval(
-                    database, questions, export, embeddings, ablate=ablate, on_progress=_Bars(bar, questions.name).show
-                )
+        async with Database(url) as database:
+            yield database
     finally:
         await drop_database(server_url, name)
+
+
+@asynccontextmanager
+async def _bars(name: str) -> AsyncIterator[ProgressOf]:
+    with progress("") as bar:
+        yield _Bars(bar, name).show
 
 
 class _Bars:
@@ -90,4 +137,14 @@ def _table(entries: list[dict[str, Any]]) -> Table:
         figures = (line["recall@5"], line["ndcg@10"], line["hit@10"], unit["hit@10"])
         shown = [f"{figure:.3f}" for figure in figures] + [f"{ms['p50']:.1f}", f"{ms['p95']:.1f}"]
         table.add_row(entry["name"], entry.get("without", ""), str(entry["queries"]), *shown)
+    return table
+
+
+def _abstention_table(entries: list[dict[str, Any]]) -> Table:
+    table = Table("set", "unanswerable", "refused", "answerable", "falsely refused", "AUROC")
+    for entry in entries:
+        shares = [f"{entry[key]:.3f}" for key in ("refused", "falsely_refused", "auroc")]
+        table.add_row(
+            entry["name"], str(entry["unanswerable"]), shares[0], str(entry["answerable"]), shares[1], shares[2]
+        )
     return table

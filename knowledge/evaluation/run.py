@@ -5,28 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.access import Access
-from knowledge.archive import Archive
 from knowledge.database import Database
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation import metrics
 from knowledge.evaluation.datasets import Query, QuestionSet
-from knowledge.followup import standalone
-from knowledge.importer import Importer
-from knowledge.index import Index
-from knowledge.indexer import Indexer
-from knowledge.models import IndexModels
+from knowledge.evaluation.library import Library, Progress, stocked
 from knowledge.passages import Passage
 from knowledge.ports import Export
-from knowledge.retriever import Search
-from knowledge.scope import Audience, Scope
 
 PASSAGES = 20
 PARTS = ("lexical", "dense", "history")
 """What --ablate can switch off."""
-
-Progress = Callable[[str, int, int], None]
-"""Told the step, how much is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,42 +36,30 @@ async def evaluate_retrieval(
     on_progress: Progress,
 ) -> list[dict[str, Any]]:
     """Measures one set in an empty, migrated database. Returns one entry, or one for each part switched off too."""
-    access, archive = Access(database), Archive(database)
-    report = await Importer(access, archive).run(export, lambda done: on_progress("import", done.read, 0))
-    started = time.perf_counter()
-    indexer = Indexer(database, embeddings)
-    total = await indexer.waiting()
-    await indexer.drain(lambda left: on_progress("index", total - left, total))
-    index_s = time.perf_counter() - started
-    search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
-    everything = await access.scope_for(Audience(), None)
+    library = await stocked(database, export, embeddings, on_progress)
     entries: list[dict[str, Any]] = []
     for part in (None, *(PARTS if ablate else ())):
-        asked = await _ask_all(search, questions, everything, part, on_progress)
+        asked = await _ask_all(library, questions, part, on_progress)
         entry = _entry(questions.name, asked, embeddings.name, part)
-        entry |= {"messages": report.written, "index_s": round(index_s, 2)}
+        entry |= {"messages": library.messages, "index_s": round(library.index_s, 2)}
         entries.append(entry)
     return entries
 
 
-async def _ask_all(
-    search: Search, questions: QuestionSet, everything: Scope, off: str | None, on_progress: Progress
-) -> list[_Asked]:
-    pks = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
+async def _ask_all(library: Library, questions: QuestionSet, off: str | None, on_progress: Progress) -> list[_Asked]:
     asked: list[_Asked] = []
-    for number, query in enumerate(questions.queries, start=1):
-        scope = everything
-        if query.channel is not None and query.channel in pks:
-            scope = Scope(Audience(), (pks[query.channel],), (query.channel,))
-        # History alternates between the asker and the bot; the asker's turns come first.
-        earlier = query.history[::2] if off != "history" else ()
+    # A question without a relevant message has no rank to measure.
+    queries = [query for query in questions.queries if query.relevant]
+    for number, query in enumerate(queries, start=1):
+        scope = library.scope(query.channel)
+        earlier = query.earlier if off != "history" else ()
         started = time.perf_counter()
-        passages = await search.passages(
-            standalone(query.text, earlier), scope, limit=PASSAGES, lexical=off != "lexical", dense=off != "dense"
+        passages = await library.search.passages(
+            query.text, scope, earlier=earlier, limit=PASSAGES, lexical=off != "lexical", dense=off != "dense"
         )
         took = (time.perf_counter() - started) * 1000
         asked.append(_Asked(query, _cited_order(passages), _units(passages), took))
-        on_progress("ask", number, len(questions.queries))
+        on_progress("ask", number, len(queries))
     return asked
 
 

@@ -9,7 +9,7 @@ from bot.memory import open_redis
 from bot.retraction import Retraction
 from bot.telemetry import setup_logging
 from knowledge import archive
-from knowledge.lexical import term_id
+from knowledge.lexical import term_ids
 from tests.load.processes import UNLIMITED
 from tests.scenarios.slack.scene import every_source
 
@@ -45,7 +45,7 @@ async def holding(app, redis_url, words):
     """Which places hold which of these words."""
     places = await dump(app, redis_url)
     held = {place: [word for word in words if word.encode() in text] for place, text in places.items()}
-    terms = [term_id(word) for word in words]
+    terms = [term for word in words for term in term_ids(word)]
     for place, statement in (("term", LIVE_TERMS), ("unit", UNITS)):
         [(count,)] = await app.admin.database.fetch(statement, {"terms": terms})
         held[place] = words[:count]

@@ -12,7 +12,7 @@ from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnava
 from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.jobs import Jobs
-from knowledge.lexical import term_id
+from knowledge.lexical import term_ids
 from knowledge.messages import Visibility
 from knowledge.models import IndexModels
 from knowledge.retriever import ScopedRetriever, Search, passage_of
@@ -200,7 +200,7 @@ async def test_each_statement_holds_the_scope_by_itself(world, database, monkeyp
     index, scope = Index(database), (await world.scope("general")).channel_pks
     rows = await database.fetch("SELECT message_id, message_pk FROM message ORDER BY message_id")
     (_, open_pk), (_, closed_pk) = rows
-    hits = await index.search_text(scope, [term_id("budget")], 10)
+    hits = await index.search_text(scope, term_ids("budget"), 10)
     assert [hit.message_pk for hit in hits] == [open_pk]
     units = dict(await database.fetch("SELECT message_pk, unit_pk FROM unit_line"))
     active = await world.models.active()
@@ -390,10 +390,10 @@ async def test_switching_to_another_model_before_it_is_complete_would_be_caught(
 async def test_comparing_vectors_of_two_models_would_be_caught(world, monkeypatch):
     sound = Search._near
 
-    async def near(search, query):
-        active = await sound(search, query)
+    async def near(search, wanted):
+        active = await sound(search, wanted)
         latest = list(search._embeddings.values())[-1]
-        return active and (active[0], await latest.aembed_query(query))
+        return active and (active[0], await latest.aembed_query(wanted.texts[0]))
 
     monkeypatch.setattr(Search, "_near", near)
     meanwhile, after = await found_while_another_model_is_built(world)

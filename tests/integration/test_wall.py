@@ -17,7 +17,7 @@ from knowledge.database import Database, connect, drop_database
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.index import Index
 from knowledge.indexer import Indexer
-from knowledge.lexical import term_id
+from knowledge.lexical import term_ids
 from knowledge.messages import Visibility
 from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
@@ -32,7 +32,7 @@ READER = "threadlore_reader"
 # Without its conditions on channels and messages each of these would show everything there is.
 UNSCOPED = {
     "SEARCH_TEXT": """
-        SELECT m.message_pk, m.terms, l.unit_pk, l.line_no, u.term_count FROM message m
+        SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count FROM message m
         LEFT JOIN unit_line l USING (message_pk) LEFT JOIN unit u USING (unit_pk)
         WHERE m.terms && %(terms)s::integer[]""",
     "SEARCH_VECTOR_EXACT": index_module.SEARCH_VECTOR_EXACT.replace("channel_pk = ANY(%(scope)s)", "true"),
@@ -74,7 +74,7 @@ class World:
         ]
         match name:
             case "SEARCH_TEXT":
-                return {hit.message_pk for hit in await self.index.search_text(scope, [term_id("kettle")], 10)}
+                return {hit.message_pk for hit in await self.index.search_text(scope, term_ids("kettle"), 10)}
             case "SEARCH_VECTOR_EXACT" | "SEARCH_VECTOR_HNSW":
                 return {hit.unit_pk for hit in await self.index.search_vector(scope, self.model, vector, 10)}
             case "LINES":

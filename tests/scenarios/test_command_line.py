@@ -145,6 +145,20 @@ def test_an_evaluation_prints_one_document_whatever_its_texts_hold(threadlore, t
     assert found["line"]["recall@5"] == 1.0
 
 
+@pytest.mark.model
+def test_abstention_is_measured_on_questions_that_bring_their_passages(threadlore, tmp_path):
+    known, unknown = "The olive press stands behind the mill.", "Lunch is served at noon on weekdays."
+    record = {"id": "r1", "text": "where is the olive press?", "positive": [known], "negative": [unknown]}
+    (tmp_path / "records.jsonl").write_text(json.dumps(record))
+    result = threadlore("eval", "abstention", "--data", str(tmp_path), "--json")
+    assert result.returncode == 0, result.stderr
+    [found] = json.loads(result.stdout)["sets"]
+    assert (found["unanswerable"], found["refused"]) == (1, 1.0)
+    assert (found["answerable"], found["falsely_refused"]) == (1, 0.0)
+    assert found["auroc"] == 1.0
+    assert [point["decline_below"] for point in found["curve"]][:2] == [0.05, 0.1]
+
+
 def test_doctor_tells_what_to_mend(threadlore, tmp_path):
     result = threadlore("doctor", "--json", MODEL__PATH="/no/such.gguf", EMBEDDING__PATH="/no/other.gguf")
     checks = {check["name"]: check for check in json.loads(result.stdout)}

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from knowledge.evaluation.metrics import highest_grade, hit, mean, ndcg, percentile, recall, reciprocal_rank
+from knowledge.evaluation.metrics import auroc, highest_grade, hit, mean, ndcg, percentile, recall, reciprocal_rank
 
 RANKED = ["a", "b", "c", "d"]
 
@@ -31,3 +31,9 @@ def test_direct_answers_are_told_from_context():
 def test_percentile_and_mean():
     assert [percentile([3.0, 1.0, 2.0, 4.0], share) for share in (0.5, 0.95, 0)] == [2.0, 4.0, 1.0]
     assert (percentile([], 0.5), mean([])) == (0.0, 0.0)
+
+
+def test_auroc_counts_pairs_in_the_right_order_and_equal_ones_half():
+    assert auroc([0.9, 0.5], [0.5, 0.1]) == (1 + 1 + 0.5 + 1) / 4
+    assert auroc([0.1], [0.9]) == 0.0
+    assert auroc([], [0.3]) == 0.5

@@ -1,0 +1,1 @@
+"""Measures what the whole bot says, on question sets."""

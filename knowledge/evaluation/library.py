@@ -1,0 +1,50 @@
+"""A question set, taken in as messages and indexed: what its questions are asked of."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from knowledge.access import Access
+from knowledge.archive import Archive
+from knowledge.database import Database
+from knowledge.embeddings import ModelEmbeddings
+from knowledge.importer import Importer
+from knowledge.index import Index
+from knowledge.indexer import Indexer
+from knowledge.models import IndexModels
+from knowledge.ports import Export
+from knowledge.retriever import Search
+from knowledge.scope import Audience, Scope
+
+Progress = Callable[[str, int, int], None]
+"""Told the step, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """`messages`: how many were taken in; `index_s`: the seconds that cutting and embedding took."""
+
+    search: Search
+    everything: Scope
+    messages: int
+    index_s: float
+
+    def scope(self, channel: str | None) -> Scope:
+        """What a question of this channel is asked of; everything, where it names none that there is."""
+        pks = dict(zip(self.everything.channel_names, self.everything.channel_pks, strict=True))
+        if channel is None or channel not in pks:
+            return self.everything
+        return Scope(Audience(), (pks[channel],), (channel,))
+
+
+async def stocked(database: Database, export: Export, embeddings: ModelEmbeddings, on_progress: Progress) -> Library:
+    """Imports and indexes into an empty, migrated database, by the product's own path."""
+    access = Access(database)
+    report = await Importer(access, Archive(database)).run(export, lambda done: on_progress("import", done.read, 0))
+    started = time.perf_counter()
+    indexer = Indexer(database, embeddings)
+    total = await indexer.waiting()
+    await indexer.drain(lambda left: on_progress("index", total - left, total))
+    index_s = time.perf_counter() - started
+    search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
+    return Library(search, await access.scope_for(Audience(), None), report.written, index_s)

@@ -21,7 +21,7 @@ from bot.requests import ASKED
 from bot.shown import LeaseLost, Shown
 from bot.thread_context import is_kept
 from bot.timing import every, until_back
-from bot.worker_pool import MOST_CLAIMS, WorkerPool
+from bot.worker_pool import MOST_CLAIMS, WorkerPool, longest_pause
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
 log = structlog.get_logger()
@@ -114,7 +114,7 @@ class Answering:
             await self._settle(claimed, LOST, claimed.places)
         except (SourceUnavailable, KnowledgeUnavailable) as error:  # not even that can be told
             log.warning("reply_waits", answer_id=request.answer_id, error=type(error).__name__)
-            await self._wait_until_it_is_back(claimed)
+            await self._wait_until_it_is_back(claimed, longest_pause(error))
         except Exception as error:  # nobody could be told, not even that it failed
             log.warning("reply_failed", answer_id=request.answer_id, attempt=claimed.tries, exc_info=error)
             await self._try_again(claimed)
@@ -185,12 +185,12 @@ class Answering:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         return await until_back(lambda: self._outbox.posted(answer_id, fence, outcome, places, sources))
 
-    async def _wait_until_it_is_back(self, claimed: Claimed) -> None:
+    async def _wait_until_it_is_back(self, claimed: Claimed, most_seconds: float) -> None:
         answer_id, fence = claimed.request.answer_id, claimed.fence
         if claimed.age_seconds > self._patience_seconds:
             await self._give_up(claimed)
         else:
-            await until_back(lambda: self._outbox.postpone(answer_id, fence))
+            await until_back(lambda: self._outbox.postpone(answer_id, fence, most_seconds))
 
     async def _try_again(self, claimed: Claimed) -> None:
         answer_id, fence = claimed.request.answer_id, claimed.fence

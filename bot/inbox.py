@@ -13,7 +13,7 @@ import structlog
 from bot.conversation import Delivery
 from bot.ports import DeliveryHandler
 from bot.timing import every, until_back, within
-from bot.worker_pool import MOST_CLAIMS, WorkerPool, first_lease
+from bot.worker_pool import MOST_CLAIMS, WorkerPool, first_lease, longest_pause
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 
@@ -44,7 +44,7 @@ WHERE inbox_pk = %(pk)s AND tries = %(tries)s AND finished_at IS NULL"""
 # A dependency being away is no fault of the delivery: the try does not count, and the pause grows with its age.
 POSTPONE = """
 UPDATE inbox SET tries = tries - 1,
-    lease_until = now() + greatest(least(now() - received_at, interval '60 s'), interval '1 s')
+    lease_until = now() + greatest(least(now() - received_at, make_interval(secs => %(most)s)), interval '1 s')
 WHERE inbox_pk = %(pk)s AND tries = %(tries)s AND finished_at IS NULL"""
 RELEASE = """
 UPDATE inbox i SET lease_until = '-infinity', tries = i.tries - 1
@@ -170,7 +170,8 @@ class PostgresInbox:
                 await self._handlers[delivery.platform](delivery)
         except (KnowledgeUnavailable, SourceUnavailable) as error:
             log.info("delivery_postponed", **_ids(delivery), error=type(error).__name__)
-            await until_back(lambda: self._database.execute(POSTPONE, _key(claimed)))
+            pause = {**_key(claimed), "most": longest_pause(error)}
+            await until_back(lambda: self._database.execute(POSTPONE, pause))
         except Exception as error:  # one bad delivery must not hold up the others
             log.warning("delivery_failed", **_ids(delivery), attempt=claimed.tries, exc_info=error)
             if claimed.tries > len(self._retry_seconds):

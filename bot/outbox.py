@@ -55,10 +55,10 @@ SELECT %(id)s, * FROM unnest(%(n)s::integer[], %(messages)s::bigint[], %(revs)s:
 RELEASE = """
 UPDATE answer SET lease_until = '-infinity', tries = tries - 1
 WHERE answer_id = %(id)s AND fence = %(fence)s AND state IN ('waiting', 'posting')"""
-# Nor is a platform that is away: the longer it is, the longer the pause.
+# Nor is a platform or a database that is away: the longer it is, the longer the pause.
 POSTPONE = """
 UPDATE answer SET tries = tries - 1,
-    lease_until = now() + greatest(least(now() - created_at, interval '60 s'), interval '1 s')
+    lease_until = now() + greatest(least(now() - created_at, make_interval(secs => %(most)s)), interval '1 s')
 WHERE answer_id = %(id)s AND fence = %(fence)s AND state IN ('waiting', 'posting')"""
 RETRY = """
 UPDATE answer SET lease_until = now() + make_interval(secs => %(pause)s)
@@ -160,9 +160,9 @@ class Outbox(AnswerRecords):
             return await self._write(RELEASE, answer_id, fence)
         return await self._write(RETRY, answer_id, fence, pause=pause_seconds)
 
-    async def postpone(self, answer_id: str, fence: int) -> bool:
-        """Gives a question back until its platform may be there again."""
-        return await self._write(POSTPONE, answer_id, fence)
+    async def postpone(self, answer_id: str, fence: int, most_seconds: float) -> bool:
+        """Gives a question back until what is away may be there again, for so long at most."""
+        return await self._write(POSTPONE, answer_id, fence, most=most_seconds)
 
     async def _write(self, statement: LiteralString, answer_id: str, fence: int, **values: Any) -> bool:
         row = {"id": uuid_of(answer_id), "fence": fence, **values}

@@ -26,6 +26,15 @@ FIRST_LEASE_SECONDS = 15.0
 # A claim that came to no end was a process that died, or a connection that was cut at the wrong moment. So many are the
 # row's own fault.
 MOST_CLAIMS = 10
+# What is away is asked for again after as long as it has been waited for, up to so many seconds. The database is asked
+# by whatever claims, so nobody need be careful with it.
+PLATFORM_PAUSE_SECONDS = 60.0
+DATABASE_PAUSE_SECONDS = 5.0
+
+
+def longest_pause(error: Exception) -> float:
+    """Before work that this stopped is tried again."""
+    return DATABASE_PAUSE_SECONDS if isinstance(error, KnowledgeUnavailable) else PLATFORM_PAUSE_SECONDS
 
 
 def first_lease(lease_seconds: float) -> float:

@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Log-odds. Fitted by logistic regression on question sets that docs/retrieval.md names, with their curves."""
+    """Log-odds, found on question sets that docs/retrieval.md names, with their curves."""
 
     bias: float
     coverage: float
@@ -43,7 +43,7 @@ class Weights:
 # By the embedding model: others put their cosines elsewhere, so for those only words and speakers count.
 TALK = Weights(bias=-1.4, coverage=3.0, attribution=8.0)
 TALK_E5 = Weights(bias=-1.4, coverage=3.0, attribution=8.0, cosine=25.0, mean_cosine=0.84)
-DOCUMENT_E5 = Weights(bias=0.0, coverage=0.24, terms=-2.75, cosine=34.0, mean_cosine=0.848)
+DOCUMENT_E5 = Weights(bias=-2.5, coverage=6.0, terms=-2.0, cosine=34.0, mean_cosine=0.85)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ __all__ = [
     "App",
     "Console",
     "Servers",
+    "chain_parts",
     "chat_of",
     "database_of",
     "embedding_of",
@@ -200,16 +201,7 @@ async def open_app(
         retention = Retention(db, keep_days=keep_days)
         index, access, archive, quarantine = Index(asking), Access(db), Archive(db, retention), Quarantine(db)
         search = Search(index, models, embeddings)
-        parts = Parts(
-            memory=memory,
-            search=search,
-            index=index,
-            model=chat.model,
-            count=chat.count,
-            test=sufficiency_for(embedding.name, settings.answer.decline_below, settings.answer.warn_below),
-            limits=Limits(chat.prompt_budget, settings.answer.passages),
-            quotes_first=chat.is_small,
-        )
+        parts = chain_parts(settings, chat, search, index, memory, embedding_name=embedding.name)
         chats = tuple(adapters_of(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
         sources = {one.name: one for one in chats}
@@ -272,6 +264,22 @@ async def evaluation_embeddings(settings: Settings) -> AsyncIterator[ModelEmbedd
     async with AsyncExitStack() as stack:
         model = await embedding_of(settings, stack)
         yield ModelEmbeddings(model, VectorCache(home_of(settings) / "cache" / "evaluation-vectors.sqlite"))
+
+
+def chain_parts(
+    settings: Settings, chat: ChatModel, search: Search, index: Index, memory: Memory, *, embedding_name: str
+) -> Parts:
+    """What the answering chain is made of, by the settings."""
+    return Parts(
+        memory=memory,
+        search=search,
+        index=index,
+        model=chat.model,
+        count=chat.count,
+        test=sufficiency_for(embedding_name, settings.answer.decline_below, settings.answer.warn_below),
+        limits=Limits(chat.prompt_budget, settings.answer.passages),
+        quotes_first=chat.is_small,
+    )
 
 
 def _door_of(db: Database) -> Database:

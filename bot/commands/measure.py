@@ -1,7 +1,7 @@
 """Commands that measure: eval."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -13,15 +13,17 @@ from rich.table import Table
 
 from bot.config import load_settings
 from bot.evaluation.abstention import abstention_document, judged
+from bot.evaluation.answers import Told, answers_document, said_to
 from bot.sufficiency import sufficiency_for
 from bot.terminal import out, print_json, progress, run
-from bot.wiring import evaluation_embeddings, open_export, open_servers
+from bot.wiring import chain_parts, chat_of, evaluation_embeddings, open_export, open_servers
 from knowledge.database import Database, drop_database, ensure_database
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation.datasets import QuestionSet, read_any_set, read_question_set
 from knowledge.evaluation.library import Progress as ProgressOf
 from knowledge.evaluation.library import stocked
 from knowledge.evaluation.run import evaluate_retrieval
+from knowledge.index import Index
 from knowledge.migrate import migrate
 
 evaluate = typer.Typer(help="Measure the bot on question sets.", no_args_is_help=True)
@@ -89,6 +91,40 @@ def abstention(
     run(work())
 
 
+@evaluate.command()
+def answers(
+    data: Annotated[list[Path], typer.Option(help="Folder as for retrieval, with answers; repeatable.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """How well the whole bot answers: its words, and what it cites. Takes as long as the model needs."""
+
+    async def work() -> None:
+        settings = load_settings()
+        entries: list[dict[str, Any]] = []
+        sets = [read_question_set(folder) for folder in data]
+        async with (
+            AsyncExitStack() as stack,
+            open_servers(settings) as servers,
+            evaluation_embeddings(settings) as embeddings,
+        ):
+            chat = await chat_of(settings, stack)
+            for questions in sets:
+                async with _fresh(servers.database_url) as database, _bars(questions.name) as show:
+                    export = open_export(questions.corpus, workspace=questions.name)
+                    library = await stocked(database, export, embeddings, show)
+                    parts = chain_parts(
+                        settings, chat, library.search, Index(database), Told(), embedding_name=embeddings.name
+                    )
+                    said = await said_to(parts, library, questions, show)
+                entries.append(answers_document(questions.name, said, chat.name))
+        if as_json:
+            print_json({"sets": entries})
+        else:
+            out.print(_answers_table(entries))
+
+    run(work())
+
+
 async def _measure(
     server_url: str, questions: QuestionSet, embeddings: ModelEmbeddings, *, ablate: bool
 ) -> list[dict[str, Any]]:
@@ -147,4 +183,12 @@ def _abstention_table(entries: list[dict[str, Any]]) -> Table:
         table.add_row(
             entry["name"], str(entry["unanswerable"]), shares[0], str(entry["answerable"]), shares[1], shares[2]
         )
+    return table
+
+
+def _answers_table(entries: list[dict[str, Any]]) -> Table:
+    columns = ("em", "f1", "rouge_l", "citation_precision", "citation_recall", "unsupported_sentences", "declined")
+    table = Table("set", "n", *(column.replace("_", " ") for column in columns))
+    for entry in entries:
+        table.add_row(entry["name"], str(entry["n"]), *(f"{entry[column]:.3f}" for column in columns))
     return table

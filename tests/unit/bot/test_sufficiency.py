@@ -55,5 +55,5 @@ def test_what_somebody_else_said_speaks_against_an_answer():
 def test_a_message_that_is_a_passage_of_its_own_is_judged_by_how_near_it_is():
     test = sufficiency_for("multilingual-e5-small@abc", 0.4, 0.6)
     alone = line(1, "", "The broker had three outages.")
-    assert test.decide(ASKED, [passage(0.9, 0.80, alone)]) is Verdict.DECLINE
-    assert test.decide(ASKED, [passage(0.2, 0.92, alone)]) is Verdict.ANSWER
+    assert test.decide(ASKED, [passage(0.3, 0.80, alone)]) is Verdict.DECLINE
+    assert test.decide(ASKED, [passage(0.6, 0.92, alone)]) is Verdict.ANSWER

@@ -157,7 +157,7 @@ async def _words(
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
     names = dict(zip(scope.channel_pks, scope.channel_names, strict=True))
-    labels = {pk: [term_id(term) for term in terms(names[pk])] for pk in {hit.channel_pk for hit in hits}}
+    labels = {pk: [term_id(term) for term in terms(names.get(pk, ""))] for pk in {hit.channel_pk for hit in hits}}
     return rank_words(described, placed, lengths, labels), loose
 
 

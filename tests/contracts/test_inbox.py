@@ -15,6 +15,7 @@ from bot import worker_pool
 from bot.conversation import Delivery
 from bot.inbox import PostgresInbox
 from bot.telemetry import keep_known_keys
+from bot.worker_pool import MOST_CLAIMS
 from knowledge.database import Database
 from knowledge.errors import KnowledgeUnavailable, SourceUnavailable
 from tests.fakes.inbox import FakeInbox
@@ -330,7 +331,7 @@ async def test_failures_are_logged_with_ids_only(logs, real):
 
 async def test_a_delivery_that_kills_whoever_takes_it_up_is_given_up(database, real):
     await real.accept(delivery(1))
-    await database.execute("UPDATE inbox SET tries = 5")  # five processes died of it
+    await database.execute("UPDATE inbox SET tries = %(tries)s", {"tries": MOST_CLAIMS})  # as many processes died of it
     handler = Handler()
     async with running(real, slack=handler):
         await empty(real)

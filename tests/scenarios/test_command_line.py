@@ -159,6 +159,26 @@ def test_abstention_is_measured_on_questions_that_bring_their_passages(threadlor
     assert [point["decline_below"] for point in found["curve"]][:2] == [0.05, 0.1]
 
 
+@pytest.mark.model
+def test_answers_are_measured_by_their_words_and_by_what_they_cite(threadlore, tmp_path):
+    texts = {"1": "The olive press stands behind the mill", "2": "Lunch is at noon"}
+    rows = [{"id": key, "text": text} for key, text in texts.items()]
+    queries = [
+        {"id": "q1", "text": "where is the olive press?", "answers": ["The olive press stands behind the mill"]},
+        {"id": "q2", "text": "who sings?", "answers": None},
+    ]
+    (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "queries.jsonl").write_text("\n".join(map(json.dumps, queries)))
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\t1\t1\n")
+    result = threadlore("eval", "answers", "--data", str(tmp_path), "--json")
+    assert result.returncode == 0, result.stderr
+    [found] = json.loads(result.stdout)["sets"]
+    assert (found["n"], found["declined"]) == (1, 0.0)
+    assert found["f1"] > 0.7
+    assert found["citation_recall"] == 1.0
+    assert found["model"]
+
+
 def test_doctor_tells_what_to_mend(threadlore, tmp_path):
     result = threadlore("doctor", "--json", MODEL__PATH="/no/such.gguf", EMBEDDING__PATH="/no/other.gguf")
     checks = {check["name"]: check for check in json.loads(result.stdout)}

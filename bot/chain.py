@@ -147,7 +147,7 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, No
 async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
     prompt = await _prompt(parts, asked, share=1)
     quotes_first = await parts.quotes_first()
-    quotation, found = quoting.quoted(quoting.best_lines(prompt.sources))
+    quotation, found = quoting.quoted(quoting.best_lines(prompt.sources), asked["question"].text)
     if quotes_first:
         yield Fragment(f"{quotation}\n")
     words, usage = Words(), Usage()
@@ -194,7 +194,7 @@ async def _pieces(
 def _without_model(asked: Asked, why: str) -> Answer:
     """The messages that come closest, said to be no more than that: the model failed, the search did not."""
     lines = [line for passage in asked["passages"] for line in passage.lines]
-    quotation, found = quoting.quoted(quoting.best_lines(lines))
+    quotation, found = quoting.quoted(quoting.best_lines(lines), asked["question"].text)
     return _answer(asked, f"{why}\n{quotation}", Outcome.ANSWERED_WITH_WARNING, found)
 
 
@@ -207,7 +207,7 @@ def _cited(asked: Asked, text: str, sources: Sequence[Line]) -> Answer:
     """The answer with marks that resolve. Text that no source supports gives way to quotations."""
     cited = citations.resolve(text, sources)
     if not cited.citations:
-        quotation, found = quoting.quoted(quoting.best_lines(sources))
+        quotation, found = quoting.quoted(quoting.best_lines(sources), asked["question"].text)
         return _answer(asked, quotation, Outcome.ANSWERED_WITH_WARNING, found)
     outcome = Outcome.ANSWERED_WITH_WARNING if cited.unsupported else _outcome(asked)
     return _answer(asked, cited.text, outcome, cited.citations)

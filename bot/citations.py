@@ -8,6 +8,7 @@ line supports is left without a mark, and counted.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bot.conversation import Citation
 from knowledge.lexical import FUNCTION_WORDS, terms
@@ -18,6 +19,8 @@ SUPPORT_SHARE = 0.6
 # A mark of the model's own is believed when the line holds at least this share.
 MARK_SHARE = 0.34
 QUOTE_CHARS = 320
+# Sentences that a quotation of a long message may begin with.
+MOST_STARTS = 60
 
 _MARK = re.compile(
     r"(?:(?<!\s)(?P<gap>\s++))?[\[【(（](?:sources?\s*)?#?(?P<numbers>\d{1,3}(?:\s*[,;，、]\s*#?\d{1,3})*)[\]】)）]",
@@ -85,13 +88,25 @@ def content_terms(text: str) -> set[str]:
     return set(terms(text)) - FUNCTION_WORDS
 
 
-def quote(text: str) -> str:
-    """A message's own words on one line, shortened at a space."""
+def quote(text: str, asked: str = "") -> str:
+    """A message's own words on one line, shortened at spaces: of a long one, what holds most of the words asked for."""
     flat = " ".join(text.split())
     if len(flat) <= QUOTE_CHARS:
         return flat
-    cut = flat[:QUOTE_CHARS].rsplit(" ", 1)[0]
-    return f"{cut or flat[:QUOTE_CHARS]}…"
+    begin = _best_start(flat, content_terms(asked)) if asked else 0
+    cut = flat[begin : begin + QUOTE_CHARS]
+    opening = "…" if begin else ""
+    if begin + QUOTE_CHARS >= len(flat):
+        return opening + cut
+    return f"{opening}{cut.rsplit(' ', 1)[0] or cut}…"
+
+
+def _best_start(text: str, wanted: set[str]) -> int:
+    """The last sentence from which on a quotation holds most of the words; the beginning, where none holds any."""
+    starts = [0, *(end.end() for end in islice(_END.finditer(text), MOST_STARTS))]
+    held = [len(wanted & content_terms(text[at : at + QUOTE_CHARS])) for at in starts]
+    most = max(held)
+    return max(at for at, count in zip(starts, held, strict=True) if count == most) if most else 0
 
 
 def _held(line: Line) -> set[str]:

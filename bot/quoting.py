@@ -33,9 +33,9 @@ def best_lines(sources: Sequence[Line]) -> list[Line]:
     return sorted(kept, key=lambda line: (line.posted_at is None, line.posted_at or 0, line.message_pk))
 
 
-def quoted(lines: Sequence[Line]) -> tuple[str, tuple[Citation, ...]]:
-    """One quotation a line, each with its mark."""
-    found = tuple(Citation(n, line, quote(line.text)) for n, line in enumerate(lines, start=1))
+def quoted(lines: Sequence[Line], asked: str = "") -> tuple[str, tuple[Citation, ...]]:
+    """One quotation a line, each with its mark; of a long one the part that has to do with what was asked."""
+    found = tuple(Citation(n, line, quote(line.text, asked)) for n, line in enumerate(lines, start=1))
     return "\n".join(_quotation(citation) for citation in found), found
 
 
@@ -51,7 +51,7 @@ def with_sentences(
         holder = max(sources, key=lambda line: supports(line, sentence), default=None)
         if holder is None or supports(holder, sentence) < HOLDS or len(words - said) < FEWEST_WORDS:
             continue
-        citation = known.setdefault(holder.message_pk, Citation(len(known) + 1, holder, quote(holder.text)))
+        citation = known.setdefault(holder.message_pk, Citation(len(known) + 1, holder, quote(holder.text, sentence)))
         added.append(f"{sentence} [{citation.n}]")
         said |= words
         if len(added) == MOST_SENTENCES:

@@ -8,6 +8,8 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from bot.inbox import PostgresInbox
 
 CHILD = Path(__file__).with_name("accepting.py")
@@ -69,13 +71,17 @@ async def handled_by(inbox):
     return handled
 
 
-async def test_a_thousand_events_and_twenty_kills_lose_nothing(database, database_url):
-    sent, acknowledged = await killed_again_and_again(database_url, "honest", events=1000, kills=20)
+@pytest.mark.timeout(3600)
+async def test_a_thousand_events_and_twenty_kills_lose_nothing(database, database_url, size, report):
+    events, kills = size(1000, 10_000), size(20, 200)
+    sent, acknowledged = await killed_again_and_again(database_url, "honest", events=events, kills=kills)
     handled = Counter(await handled_by(PostgresInbox(database)))
+    lost, twice = len(acknowledged - handled.keys()), sum(count > 1 for count in handled.values())
+    report("inbox_kill", events=events, kills=kills, acknowledged=len(acknowledged), lost=lost, twice=twice)
     assert acknowledged <= handled.keys(), "lost"
     assert handled.keys() <= sent, "unexpected"
     assert set(handled.values()) == {1}, "handled twice"
-    assert len(handled) == 1000
+    assert len(handled) == events
 
 
 async def test_acknowledging_before_the_commit_would_be_caught(database, database_url):

@@ -147,7 +147,8 @@ async def longest_wait(url, monkeypatch, timeout):
     return max(waits)
 
 
-async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishes(empty, monkeypatch):
+async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishes(empty, monkeypatch, size):
+    rows = size(5_000, 100_000)
     await migrate_all_but(empty, monkeypatch, WIDER)
     async with connect(empty) as holder:
         await holder.execute(
@@ -156,7 +157,8 @@ async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishe
         )
         await holder.execute(
             "INSERT INTO message (channel_pk, message_id, edited_ts, event_ts, body) "
-            "SELECT channel_pk, n::text, 0, 0, 'apple ' || n FROM channel, generate_series(1, 5000) n"
+            "SELECT channel_pk, n::text, 0, 0, 'apple ' || n FROM channel, generate_series(1, %(rows)s) n",
+            {"rows": rows},
         )
         await holder.execute("BEGIN")
         await holder.execute("SELECT count(*) FROM channel")  # the migration cannot come to its end
@@ -170,5 +172,5 @@ async def test_a_migration_killed_midway_leaves_nothing_and_the_next_run_finishe
     assert await pending_in(empty) == [WIDER[1]]
     assert await migrate(empty) == [WIDER[1]]
     async with connect(empty) as connection:
-        assert await (await connection.execute("SELECT count(*) FROM message")).fetchall() == [(5000,)]
+        assert await (await connection.execute("SELECT count(*) FROM message")).fetchall() == [(rows,)]
         assert await (await connection.execute("SELECT depth FROM channel")).fetchall() == [(0,)]

@@ -165,8 +165,10 @@ async def test_a_question_asked_while_no_socket_was_open_is_answered_once(tidepo
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """The watchdog, about twenty times as fast."""
+def impatient(monkeypatch, size):
+    """The watchdog, about twenty times as fast; in full size as it is."""
+    if size(False, True):
+        return
     monkeypatch.setattr(connection, "LATE_SECONDS", 0.5)
     monkeypatch.setattr(connection, "LOOK_SECONDS", 0.5)
     monkeypatch.setattr(connection.Connection.__init__, "__kwdefaults__", {"silence_seconds": 2.0})
@@ -181,8 +183,10 @@ async def silence_is_noticed(tidepool, *, seconds):
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_socket_that_only_answers_pings_is_noticed(tidepool):
-    await silence_is_noticed(tidepool, seconds=20)
+async def test_a_socket_that_only_answers_pings_is_noticed(tidepool, size, report):
+    began = time.monotonic()
+    await silence_is_noticed(tidepool, seconds=size(20, 100))
+    report("silence", seconds=round(time.monotonic() - began, 1))
 
 
 @pytest.mark.usefixtures("impatient")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.citations import content_terms, quote, resolve, supports
+from bot.citations import QUOTE_CHARS, content_terms, quote, resolve, supports
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
 
@@ -103,3 +103,15 @@ def test_every_citation_resolves_and_is_marked(text, count):
         assert citation.line in sources
         assert f"[{citation.n}]" in cited.text
     assert [c.n for c in cited.citations] == list(range(1, len(cited.citations) + 1))
+
+
+def test_of_a_long_message_the_part_that_was_asked_for_is_quoted():
+    text = "The mill is old. " * 30 + "The press stands behind the barn. " + "Apples are ripe. " * 30
+    shown = quote(text, "where is the press?")
+    assert shown.startswith("…")
+    assert "The press stands behind the barn." in shown
+    assert shown.endswith("…")
+    assert len(shown) <= QUOTE_CHARS + 2
+    assert quote(text).startswith("The mill")
+    assert quote(text, "who sings?").startswith("The mill")
+    assert quote("苹果熟了。" * 100 + "压榨机在谷仓后面。", "压榨机在哪里？").endswith("压榨机在谷仓后面。")

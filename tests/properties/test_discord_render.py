@@ -72,6 +72,8 @@ ESCAPE = re.compile(r"\\[^0-9A-Za-z\s]")
 UNSEEN = "[\u00ad\u034f\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f]*"
 PING = re.compile(f"<{UNSEEN}@{UNSEEN}[!&]?\\d|[@＠﹫]{UNSEEN}(?:here|everyone)", re.IGNORECASE)
 MENTION = re.compile(r"<(?:#\d+|/[^<>:]+:\d+|t:-?\d+(?::\w)?|a?:\w+:\d+|id:\w+)>")
+# In code, so that its bracket opens no link.
+OUR_MARK = re.compile(r"`\[\d{1,3}\]`")
 MASKED_LINK = re.compile(r"\[[^\n]*?\]\(<?\w+:")
 HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\ud800-\udfff]")
 
@@ -80,7 +82,7 @@ def assert_powerless(shown):
     """Nobody is pinged by the raw text; what is left without our links and what is escaped mentions nothing."""
     assert not PING.search(shown)
     assert not HIDDEN.search(shown)
-    rest = ESCAPE.sub("", ADDRESS.sub("", OUR_LINK.sub("", shown)))
+    rest = ESCAPE.sub("", ADDRESS.sub("", OUR_LINK.sub("", OUR_MARK.sub("", shown))))
     assert not MENTION.search(rest)
     assert not MASKED_LINK.search(rest)
     assert "://" not in rest

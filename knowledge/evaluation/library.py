@@ -1,7 +1,7 @@
 """A question set, taken in as messages and indexed: what its questions are asked of."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from knowledge.access import Access
@@ -22,19 +22,22 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """`messages`: how many were taken in; `index_s`: the seconds that cutting and embedding took."""
+    """`channels`: their keys by name; `messages`: how many were taken in.
+
+    `index_s`: the seconds that cutting and embedding took.
+    """
 
     search: Search
     everything: Scope
+    channels: Mapping[str, int]
     messages: int
     index_s: float
 
     def scope(self, channel: str | None) -> Scope:
         """What a question of this channel is asked of; everything, where it names none that there is."""
-        pks = dict(zip(self.everything.channel_names, self.everything.channel_pks, strict=True))
-        if channel is None or channel not in pks:
+        if channel is None or channel not in self.channels:
             return self.everything
-        return Scope(Audience(), (pks[channel],), (channel,))
+        return Scope(Audience(), (self.channels[channel],), (channel,))
 
 
 async def stocked(database: Database, export: Export, embeddings: ModelEmbeddings, on_progress: Progress) -> Library:
@@ -47,4 +50,6 @@ async def stocked(database: Database, export: Export, embeddings: ModelEmbedding
     await indexer.drain(lambda left: on_progress("index", total - left, total))
     index_s = time.perf_counter() - started
     search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
-    return Library(search, await access.scope_for(Audience(), None), report.written, index_s)
+    everything = await access.scope_for(Audience(), None)
+    channels = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
+    return Library(search, everything, channels, report.written, index_s)

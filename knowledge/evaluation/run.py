@@ -1,17 +1,14 @@
-"""The work of `threadlore eval retrieval`: imports a set as messages, indexes it, asks every question."""
+"""The work of `threadlore eval retrieval`: asks every question of a set, and ranks what comes back."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.database import Database
-from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation import metrics
 from knowledge.evaluation.datasets import Query, QuestionSet
-from knowledge.evaluation.library import Library, Progress, stocked
+from knowledge.evaluation.library import Library, Progress
 from knowledge.passages import Passage
-from knowledge.ports import Export
 
 PASSAGES = 20
 PARTS = ("lexical", "dense", "history")
@@ -27,20 +24,13 @@ class _Asked:
 
 
 async def evaluate_retrieval(
-    database: Database,
-    questions: QuestionSet,
-    export: Export,
-    embeddings: ModelEmbeddings,
-    *,
-    ablate: bool,
-    on_progress: Progress,
+    library: Library, questions: QuestionSet, embedder: str, *, ablate: bool, on_progress: Progress
 ) -> list[dict[str, Any]]:
-    """Measures one set in an empty, migrated database. Returns one entry, or one for each part switched off too."""
-    library = await stocked(database, export, embeddings, on_progress)
+    """Asks a stocked library its questions. Returns one entry, and one for each part switched off if asked to."""
     entries: list[dict[str, Any]] = []
     for part in (None, *(PARTS if ablate else ())):
         asked = await _ask_all(library, questions, part, on_progress)
-        entry = _entry(questions.name, asked, embeddings.name, part)
+        entry = _entry(questions.name, asked, embedder, part)
         entry |= {"messages": library.messages, "index_s": round(library.index_s, 2)}
         entries.append(entry)
     return entries

@@ -1,27 +1,21 @@
 """Days as people type them: "2026-05-01", "yesterday", "monday", "march", "3 days ago", "last week". No I/O."""
 
 import re
-from calendar import monthrange
 from datetime import datetime, timedelta
 
 from adapters.dates import EPOCH
+from knowledge.periods import DAYS, MONTHS, MONTHS_IN_A_YEAR, months_before
 
 UNCLEAR = "I do not know that day: write a date such as 2026-05-01, or yesterday, monday, 3 days or last week."
 TO_COME = "That day is still to come: name one that has begun, such as yesterday or 2026-05-01."
 TOO_EARLY = "That is before 1970: name a later day, such as 2026-05-01."
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[t ](\d{1,2}):(\d{2}))?", re.ASCII)
 _AMOUNT = re.compile(
     r"(?:(?:the )?(?:last|past) )?(?:(\d{1,6})|an?|one) ?(minute|min|hour|h|day|d|week|w|month|year|y)s?(?: ago)?",
     re.ASCII,
 )
 _SPAN = re.compile(r"(?:the )?(this|last|past) (week|month|year)")
-_MONTHS_IN_A_YEAR = 12
 
 
 class NoSuchDay(Exception):
@@ -64,11 +58,11 @@ def _named(words: str, now: datetime) -> datetime | None:
     if words in {"today", "yesterday"}:
         return today - timedelta(days=words == "yesterday")
     name = words.removeprefix("last ")
-    for number, day in enumerate(_DAYS):
+    for number, day in enumerate(DAYS):
         if name in {day, day[:3]}:
             return today - timedelta(days=(today.weekday() - number - 1) % 7 + 1)
-    if name in _MONTHS:
-        return _months_before(today.replace(day=1), (today.month - 1 - _MONTHS.index(name)) % _MONTHS_IN_A_YEAR)
+    if name in MONTHS:
+        return months_before(today.replace(day=1), (today.month - 1 - MONTHS.index(name)) % MONTHS_IN_A_YEAR)
     return None
 
 
@@ -101,12 +95,4 @@ def _before(then: datetime, count: int, unit: str) -> datetime:
     day = then.replace(hour=0, minute=0, second=0, microsecond=0)
     if unit.startswith(("d", "w")):
         return day - timedelta(days=count * (7 if unit.startswith("w") else 1))
-    return _months_before(day, count * (_MONTHS_IN_A_YEAR if unit.startswith("y") else 1))
-
-
-def _months_before(day: datetime, count: int) -> datetime:
-    """The same day of an earlier month, or that month's last."""
-    year, month = divmod(day.year * _MONTHS_IN_A_YEAR + day.month - 1 - count, _MONTHS_IN_A_YEAR)
-    if year < 1:
-        raise OverflowError
-    return day.replace(year=year, month=month + 1, day=min(day.day, monthrange(year, month + 1)[1]))
+    return months_before(day, count * (MONTHS_IN_A_YEAR if unit.startswith("y") else 1))

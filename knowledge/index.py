@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pgvector import HalfVector
@@ -12,6 +13,7 @@ from knowledge.database import Database
 from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
+from knowledge.periods import Period
 
 # Up to this many vectors in scope, every one is compared: exact, and faster than a filtered graph scan.
 EXACT_SCAN_UP_TO = 20_000
@@ -32,7 +34,7 @@ SELECT coalesce(sum(live_count), 0) - (SELECT count(*) FROM asking),
 FROM channel"""  # noqa: S608 - constants alone
 
 SEARCH_TEXT = f"""
-SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count
+SELECT m.message_pk, m.channel_pk, m.posted_at, m.terms, l.unit_pk, l.line_no, u.term_count
 FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
 JOIN message m USING (message_pk)
 LEFT JOIN unit_line l USING (message_pk)
@@ -68,6 +70,20 @@ COSINES = f"""
 SELECT unit_pk, 1 - (embedding <=> %(vector)s) FROM unit_vector
 WHERE model_pk = %(model)s AND unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)
   AND unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
+
+# What was said within a time, the latest where that is too much to compare.
+SEARCH_VECTOR_WITHIN = """
+SELECT unit_pk, 1 - distance FROM (
+    SELECT v.unit_pk, v.embedding <=> %(vector)s AS distance
+    FROM (SELECT unit_pk FROM unit
+          WHERE channel_pk = ANY(%(scope)s) AND starts_at >= %(start)s AND starts_at < %(end)s
+          ORDER BY starts_at DESC LIMIT %(most)s) AS said
+    JOIN unit_vector v USING (unit_pk)
+    WHERE v.model_pk = %(model)s AND v.channel_pk = ANY(%(scope)s)) AS scanned
+ORDER BY distance + 0 LIMIT %(limit)s"""
+
+BEGINNINGS = """
+SELECT unit_pk, starts_at FROM unit WHERE unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)"""
 
 LINES = """
 SELECT l.unit_pk, l.line_no, m.message_pk, m.rev, c.platform, c.workspace, c.channel_id, m.message_id, c.channel_pk,
@@ -124,6 +140,7 @@ class TextHit:
 
     message_pk: int
     channel_pk: int
+    posted_at: datetime | None
     terms: list[int]
     unit_pk: int | None
     line_no: int | None
@@ -200,6 +217,24 @@ class Index:
             asking = await connection.execute(UNITS_ASKING, _asking(asked_in))
             own = {unit_pk for (unit_pk,) in await asking.fetchall()}
             return [hit for hit in hits if hit.unit_pk not in own]
+
+    async def search_vector_within(
+        self, scope: Sequence[int], model_pk: int, vector: Sequence[float], limit: int, period: Period
+    ) -> dict[int, float]:
+        """The units nearest to the vector among those that begin within a time, with how near they are."""
+        row = {
+            "model": model_pk,
+            "vector": HalfVector(list(vector)),
+            "start": period.start,
+            "end": period.end,
+            "most": EXACT_SCAN_UP_TO,
+            "limit": limit,
+        }
+        return dict(await self._database.read(scope, SEARCH_VECTOR_WITHIN, row))
+
+    async def beginnings(self, scope: Sequence[int], units: Sequence[int]) -> dict[int, datetime | None]:
+        """When these units begin; None for talk without dates."""
+        return dict(await self._database.read(scope, BEGINNINGS, {"units": list(units)})) if units else {}
 
     async def cosines(
         self,

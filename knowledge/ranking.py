@@ -1,7 +1,7 @@
 """Puts the lexical and the vector search together: scores of units and of their lines. No I/O."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,8 +18,8 @@ NEIGHBOUR_SHARE = 0.3
 VECTOR_SHARE = 0.5
 # A follow-up's words name what it is about, through the talk before it; its vector hardly does.
 FOLLOW_UP_VECTOR_SHARE = 0.3
-# A word in the name of a unit's channel counts as if the unit held it once more.
-CHANNEL_SHARE = 1.0
+# A word in the name of a unit's channel, or of the time it was said at, counts as if the unit held it once more.
+LABEL_SHARE = 1.0
 # Among much the same text the nearest units differ by next to nothing, which must not count as much as a word.
 LEAST_SPREAD = 0.02
 # A line is ranked by its own words and by how well its whole passage answers.
@@ -28,13 +28,16 @@ PASSAGE_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A message that holds query terms: where it stands, and all its terms."""
+    """A message that holds query terms: where it stands, and all its terms.
+
+    `label` names what else its unit is read by.
+    """
 
     message_pk: int
     unit: int
     line_no: int
     terms: Sequence[int]
-    channel: int = 0
+    label: Hashable = None
 
 
 @dataclass(slots=True)
@@ -81,12 +84,15 @@ class Query:
 
 
 def rank_words(
-    query: Query, hits: Sequence[Hit], unit_terms: dict[int, int], labels: Mapping[int, Sequence[int]] | None = None
+    query: Query,
+    hits: Sequence[Hit],
+    unit_terms: dict[int, int],
+    labels: Mapping[Hashable, Sequence[int]] | None = None,
 ) -> dict[int, Scored]:
     """BM25 of units and of lines with their neighbours, from the messages that hold query terms.
 
-    A unit is scored as one document: the term counts of its lines added up, and of its channel's name, whose terms
-    are in `labels`. A line is scored with a share of its neighbours' counts. Units without any hit are absent.
+    A unit is scored as one document: the term counts of its lines added up, and of its label, whose terms are in
+    `labels`. A line is scored with a share of its neighbours' counts. Units without any hit are absent.
     """
     if not hits:
         return {}
@@ -99,7 +105,7 @@ def rank_words(
     units = list(rows)
     firsts = [hits[next(iter(rows[unit].values()))] for unit in units]
     of_lines = np.array([tf[list(rows[unit].values())].sum(axis=0) for unit in units])
-    unit_tf = of_lines + CHANNEL_SHARE * _label_frequencies(query, firsts, labels or {})
+    unit_tf = of_lines + LABEL_SHARE * _label_frequencies(query, firsts, labels or {})
     unit_lengths = np.array(
         [unit_terms.get(unit) or lengths[list(rows[unit].values())].sum() for unit in units], dtype=float
     )
@@ -118,12 +124,12 @@ def rank_words(
     }
 
 
-def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[int, Sequence[int]]) -> Floats:
-    """How often each query term occurs in the name of each hit's channel."""
-    channels = list(dict.fromkeys(hit.channel for hit in hits))
-    counts = frequencies([labels.get(channel, ()) for channel in channels], query.terms)
-    place = {channel: row for row, channel in enumerate(channels)}
-    return counts[[place[hit.channel] for hit in hits]]
+def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[Hashable, Sequence[int]]) -> Floats:
+    """How often each query term occurs in the label of each hit."""
+    names = list(dict.fromkeys(hit.label for hit in hits))
+    counts = frequencies([labels.get(name, ()) for name in names], query.terms)
+    place = {name: row for row, name in enumerate(names)}
+    return counts[[place[hit.label] for hit in hits]]
 
 
 def _line_scores(query: Query, rows: dict[int, dict[int, int]], tf: Floats, lengths: Floats) -> Floats:
@@ -148,9 +154,10 @@ def fuse(
     """One ranking of units from both searches, best first.
 
     Each search's scores are put on a scale from 0 (its worst candidate) to 1 (its best) and mixed:
-    unlike ranks, scores keep how far ahead the best one is. `looked_up`: cosines of units that only words found.
+    unlike ranks, scores keep how far ahead the best one is. `looked_up`: cosines of
+    units that words found, or the time they are of.
     """
-    units = {unit: words.get(unit) or Scored(unit) for unit in {*words, *cosines}}
+    units = {unit: words.get(unit) or Scored(unit) for unit in {*words, *cosines, *(looked_up or {})}}
     best = max((scored.words for scored in words.values()), default=0.0)
     low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
     share = vector_share if cosines else 0.0

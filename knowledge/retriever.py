@@ -1,9 +1,10 @@
 """ScopedRetriever: built for one question with its Scope, which stands in every SQL statement it runs."""
 
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -19,6 +20,8 @@ from knowledge.lexical import term_id, terms
 from knowledge.messages import MessageRef
 from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
+from knowledge.periods import Period
+from knowledge.priors import When, preferred, when_of
 from knowledge.ranking import FOLLOW_UP_VECTOR_SHARE, VECTOR_SHARE, Hit, Query, Scored, fuse, line_score, rank_words
 from knowledge.scope import Scope
 
@@ -31,8 +34,39 @@ MOST_TELLING = 64
 VECTOR_HITS = 100
 # Units found by words whose vectors are looked at too.
 WORD_HITS = 30
+# Units of the time that is asked about whose vectors are looked at too.
+OF_THEN = 30
 # Units whose lines are fetched, before overlapping passages are dropped.
 SHORTLIST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is looked for, the time that plays into it, and where. `asked_in`: the message that asks."""
+
+    wanted: Sought
+    when: When
+    scope: Scope
+    asked_in: MessageRef | None
+
+
+class Label(NamedTuple):
+    """What a unit is read by beside its lines: its channel, and whether it is of the time that is asked about."""
+
+    channel_pk: int
+    is_then: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Units that hold a question's words, scored. `loose`: those among them that are messages in no unit yet.
+
+    `said_at`: when a line of each that holds such a word was said.
+    """
+
+    scored: dict[int, Scored]
+    loose: dict[int, int]
+    said_at: dict[int, datetime | None]
 
 
 class Search:
@@ -57,24 +91,29 @@ class Search:
         lexical: bool = True,
         dense: bool = True,
         asked_in: MessageRef | None = None,
+        now: datetime | None = None,
     ) -> list[Passage]:
         """The best passages in scope, best first, no two sharing most of their lines.
 
         `earlier`: the talk before the question, oldest first; a question that points back at it borrows its words.
         `asked_in`: the message that asks may be learnt before it is answered; nothing is found by its own words.
+        `now`: when it is asked, to know what "last week" means.
         Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only.
         """
         if not scope.channel_pks:
             return []
-        wanted = sought(query, earlier)
-        near = await self._near(wanted) if dense else None
+        ask = Ask(sought(query, earlier), when_of(query, now or datetime.now(UTC)), scope, asked_in)
+        near = await self._near(ask.wanted) if dense else None
         async with self._index.snapshot() as index:
-            words, loose = await _words(index, wanted, scope, asked_in) if lexical else ({}, {})
-            cosines, looked_up = await _cosines(index, near, scope, words, asked_in) if near else ({}, {})
-            share = FOLLOW_UP_VECTOR_SHARE if wanted.leans_back else VECTOR_SHARE
-            ranked = fuse(words, cosines, looked_up, vector_share=share)[:SHORTLIST]
+            words = await _words(index, ask) if lexical else Words({}, {}, {})
+            cosines, looked_up = await _cosines(index, ask, near, words) if near else ({}, {})
+            share = FOLLOW_UP_VECTOR_SHARE if ask.wanted.leans_back else VECTOR_SHARE
+            fused = fuse(words.scored, cosines, looked_up, vector_share=share)
+            undated = [scored.unit for scored in fused if scored.unit not in words.said_at]
+            said_at = words.said_at | await index.beginnings(scope.channel_pks, undated)
+            ranked = preferred(fused, said_at, ask.when)[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
-            alone = [loose[scored.unit] for scored in ranked if scored.unit in loose]
+            alone = [words.loose[scored.unit] for scored in ranked if scored.unit in words.loose]
             lines = await index.lines(scope.channel_pks, units, alone)
         best_line = max((score for scored in ranked for score in scored.lines.values()), default=0.0)
         found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
@@ -140,39 +179,52 @@ def _document(passage: Passage) -> Document:
     return Document(page_content=text, metadata=metadata)
 
 
-async def _words(
-    index: Index, wanted: Sought, scope: Scope, asked_in: MessageRef | None
-) -> tuple[dict[int, Scored], dict[int, int]]:
-    """The units that hold the question's words, scored; and among them the messages that are in no unit yet."""
-    words = sorted(wanted.weights, key=lambda word: -wanted.weights[word])[:MOST_TERMS]
+async def _words(index: Index, ask: Ask) -> Words:
+    """The units that hold the question's words, scored."""
+    weights, period = ask.wanted.weights, ask.when.period
+    words = sorted(weights, key=lambda word: -weights[word])[:MOST_TERMS]
     if not words:
-        return {}, {}
-    statistics = await index.statistics([term_id(word) for word in words], asked_in)
-    described = _telling(words, [wanted.weights[word] for word in words], statistics)
+        return Words({}, {}, {})
+    statistics = await index.statistics([term_id(word) for word in words], ask.asked_in)
+    described = _telling(words, [weights[word] for word in words], statistics)
     essential = _essential(described)
     if not essential:
-        return {}, {}
-    hits = await index.search_text(scope.channel_pks, essential, MOST_CANDIDATES, asked_in)
-    placed = [_place(hit) for hit in hits]
+        return Words({}, {}, {})
+    hits = await index.search_text(ask.scope.channel_pks, essential, MOST_CANDIDATES, ask.asked_in)
+    labels = [Label(hit.channel_pk, period is not None and period.holds(hit.posted_at)) for hit in hits]
+    placed = [_place(hit, label) for hit, label in zip(hits, labels, strict=True)]
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
+    said_at = {place.unit: hit.posted_at for place, hit in zip(placed, hits, strict=True)}
+    return Words(rank_words(described, placed, lengths, _labels(labels, ask.scope, period)), loose, said_at)
+
+
+def _labels(labels: Iterable[Label], scope: Scope, period: Period | None) -> dict[Hashable, list[int]]:
+    """What units are read by beside their lines: the channel's name, and the words for the time they are of."""
     names = dict(zip(scope.channel_pks, scope.channel_names, strict=True))
-    labels = {pk: [term_id(term) for term in terms(names.get(pk, ""))] for pk in {hit.channel_pk for hit in hits}}
-    return rank_words(described, placed, lengths, labels), loose
+    time = period.words if period is not None else ""
+    return {
+        label: [term_id(term) for term in terms(f"{names.get(label.channel_pk, '')} {time if label.is_then else ''}")]
+        for label in set(labels)
+    }
 
 
 async def _cosines(
-    index: Index, near: tuple[int, list[float]], scope: Scope, words: Mapping[int, Scored], asked_in: MessageRef | None
+    index: Index, ask: Ask, near: tuple[int, list[float]], words: Words
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """The units nearest in meaning; and how near those are that hold the question's words best.
+    """The units nearest in meaning; and how near those are that hold the question's words best, or are of its time.
 
     Among hundreds of much the same text, the only one with the right number in it may not be among the nearest.
     """
-    hits = await index.search_vector(scope.channel_pks, *near, VECTOR_HITS, asked_in)
+    channels, period = ask.scope.channel_pks, ask.when.period
+    hits = await index.search_vector(channels, *near, VECTOR_HITS, ask.asked_in)
     cosines = {hit.unit_pk: hit.cosine for hit in hits}
-    best = heapq.nlargest(WORD_HITS, (scored for scored in words.values() if scored.unit > 0), key=_by_words)
+    best = heapq.nlargest(WORD_HITS, (scored for scored in words.scored.values() if scored.unit > 0), key=_by_words)
     missing = [scored.unit for scored in best if scored.unit not in cosines]
-    return cosines, await index.cosines(scope.channel_pks, *near, missing, asked_in)
+    looked_up = await index.cosines(channels, *near, missing, ask.asked_in)
+    if period is not None:
+        looked_up |= await index.search_vector_within(channels, *near, OF_THEN, period)
+    return cosines, looked_up
 
 
 def _by_words(scored: Scored) -> float:
@@ -214,9 +266,9 @@ def middle(vectors: Sequence[Sequence[float]]) -> list[float]:
     return [float(number) for number in total / (np.linalg.norm(total) or 1.0)]
 
 
-def _place(hit: TextHit) -> Hit:
+def _place(hit: TextHit, label: Label) -> Hit:
     unit = hit.unit_pk if hit.unit_pk is not None else -hit.message_pk
-    return Hit(hit.message_pk, unit, hit.line_no or 0, hit.terms, hit.channel_pk)
+    return Hit(hit.message_pk, unit, hit.line_no or 0, hit.terms, label)
 
 
 def _passage(scored: Scored, lines: Sequence[Line], best_line: float) -> Passage:

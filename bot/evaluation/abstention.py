@@ -27,7 +27,9 @@ async def judged(
     likely: tuple[list[float], list[float]] = ([], [])
     for number, query in enumerate(questions.queries, start=1):
         scope = library.scope(query.channel)
-        found = await library.search.passages(query.text, scope, earlier=query.earlier, limit=passages)
+        found = await library.search.passages(
+            query.text, scope, earlier=query.earlier, limit=passages, now=library.ends_at
+        )
         likely[query.answerable].append(test.probability(query.text, found))
         on_progress("ask", number, len(questions.queries))
     unanswerable, answerable = likely

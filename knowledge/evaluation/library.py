@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from knowledge.access import Access
 from knowledge.archive import Archive
@@ -19,12 +20,15 @@ from knowledge.scope import Audience, Scope
 Progress = Callable[[str, int, int], None]
 """Told the step, how much is done, and how much there is."""
 
+LAST = "SELECT max(posted_at) FROM message"
+
 
 @dataclass(frozen=True, slots=True)
 class Library:
     """`channels`: their keys by name; `messages`: how many were taken in.
 
-    `index_s`: the seconds that cutting and embedding took.
+    `index_s`: the seconds that cutting and embedding took. `ends_at`: when the last message was posted; questions are
+    asked then, where the talk has dates.
     """
 
     search: Search
@@ -32,6 +36,7 @@ class Library:
     channels: Mapping[str, int]
     messages: int
     index_s: float
+    ends_at: datetime | None = None
 
     def scope(self, channel: str | None) -> Scope:
         """What a question of this channel is asked of; everything, where it names none that there is."""
@@ -52,4 +57,5 @@ async def stocked(database: Database, export: Export, embeddings: ModelEmbedding
     search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
     everything = await access.scope_for(Audience(), None)
     channels = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
-    return Library(search, everything, channels, report.written, index_s)
+    [(ends_at,)] = await database.fetch(LAST)
+    return Library(search, everything, channels, report.written, index_s, ends_at)

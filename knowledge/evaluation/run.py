@@ -45,7 +45,13 @@ async def _ask_all(library: Library, questions: QuestionSet, off: str | None, on
         earlier = query.earlier if off != "history" else ()
         started = time.perf_counter()
         passages = await library.search.passages(
-            query.text, scope, earlier=earlier, limit=PASSAGES, lexical=off != "lexical", dense=off != "dense"
+            query.text,
+            scope,
+            earlier=earlier,
+            limit=PASSAGES,
+            lexical=off != "lexical",
+            dense=off != "dense",
+            now=library.ends_at,
         )
         took = (time.perf_counter() - started) * 1000
         asked.append(_Asked(query, _cited_order(passages), _units(passages), took))

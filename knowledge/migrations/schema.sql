@@ -121,6 +121,7 @@ CREATE TABLE unit (
 );
 CREATE INDEX unit_family ON unit (channel_pk, family);
 CREATE INDEX unit_text ON unit (text_hash);
+CREATE INDEX unit_time ON unit (channel_pk, starts_at);
 
 CREATE TABLE unit_line (
     unit_pk      bigint NOT NULL REFERENCES unit ON DELETE CASCADE,

@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 
 import pytest
 
+from knowledge import retriever
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.embeddings import ModelEmbeddings
@@ -18,7 +20,7 @@ from knowledge.models import IndexModels
 from knowledge.retriever import ScopedRetriever, Search, passage_of
 from knowledge.scope import Audience, Scope
 from tests.fakes.models import Mirrored, WordEmbedding
-from tests.talk import channel, deleted, described, said
+from tests.talk import START, channel, deleted, described, said
 
 LATEST = "SELECT model_pk, name, dimension, state, source FROM embedding_model ORDER BY model_pk DESC LIMIT 1"
 
@@ -484,3 +486,25 @@ async def test_the_service_outlives_an_outage(world, monkeypatch):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(failures) == 2
+
+
+async def test_what_was_said_at_the_time_asked_about_comes_first(world):
+    day = 24 * 60
+    await world.say(said("before", "we froze the brioche firmware for a release", minute=-7 * day))
+    await world.say(said("then", "we froze the brioche firmware", minute=2 * day))
+    await world.indexer.drain()
+    asked = {"now": START + timedelta(days=8)}  # a Tuesday: last week ended two days ago
+    assert (await world.found("when did we freeze the brioche firmware for a release?", **asked))[0] == ["before"]
+    assert (await world.found("did we freeze the brioche firmware for a release last week?", **asked))[0] == ["then"]
+
+
+async def test_talk_of_the_time_asked_about_is_found_though_others_are_nearer(world, monkeypatch):
+    monkeypatch.setattr(retriever, "VECTOR_HITS", 3)
+    await world.say(*(said(f"n{i}", f"brioche firmware note {i}", minute=(-90 + i) * 24 * 60) for i in range(6)))
+    await world.say(said("then", "Marigold swapped the probes", minute=2 * 24 * 60))
+    await world.indexer.drain()
+    asked = {"now": START + timedelta(days=8)}
+    assert ["then"] in await world.found("brioche firmware last week?", **asked)
+    assert ["then"] not in await world.found("brioche firmware?", **asked)
+    monkeypatch.setattr(retriever, "OF_THEN", 0)
+    assert ["then"] not in await world.found("brioche firmware last week?", **asked)

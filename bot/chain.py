@@ -21,6 +21,7 @@ from bot.requests import ASKED, asked_key
 from bot.sufficiency import Sufficiency, Verdict
 from bot.telemetry import Stopwatch
 from bot.thread_context import is_kept, with_thread, without
+from bot.unclear import NAMELESS, asked_back
 from knowledge.followup import Exchange, sought
 from knowledge.index import Index
 from knowledge.passages import Line, Passage
@@ -102,7 +103,10 @@ def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
             )
 
     async def judge(asked: Asked) -> Verdict:
-        return parts.test.decide(asked["question"].text, asked["passages"])
+        question = asked["question"]
+        if not asked["turns"] and not question.thread and asked_back(question.text):
+            return Verdict.ASK_BACK
+        return parts.test.decide(question.text, asked["passages"])
 
     prepare = (
         _adding("turns", recall)
@@ -132,6 +136,12 @@ def _adding(key: str, step: Callable[[Asked], Any]) -> Runnable[Any, Any]:
 async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
     if asked["verdict"] is Verdict.DECLINE:
         yield _declined(asked, await parts.index.being_read(asked["scope"].channel_pks))
+        return
+    if asked["verdict"] is Verdict.ASK_BACK:
+        answer = _answer(asked, asked_back(asked["question"].text) or NAMELESS, Outcome.ASKED_BACK, ())
+        # What is said next may be no more than a name: it borrows the words of this question.
+        await parts.memory.remember(asked["question"], turn_of(asked["question"], answer))
+        yield answer
         return
     try:
         async with aclosing(_generate(parts, asked)) as events:

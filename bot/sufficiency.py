@@ -26,6 +26,7 @@ class Verdict(StrEnum):
     ANSWER = "answer"
     WARN = "warn"
     DECLINE = "decline"
+    ASK_BACK = "ask back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,13 @@ FUNCTION_WORDS = frozenset(_stem(word) for word in _SHAPING.split())
 
 def query_terms(text: str) -> list[str]:
     """The distinct terms of a question that say what it is about; all of them when none does."""
+    return telling_terms(text) or list(dict.fromkeys(terms(text)))
+
+
+def telling_terms(text: str) -> list[str]:
+    """The distinct terms of a question that say what it is about; there may be none."""
     every = dict.fromkeys(terms(_SHAPING_CJK.sub(" ", text)))
-    telling = [term for term in every if term not in FUNCTION_WORDS]
-    return telling or list(dict.fromkeys(terms(text)))
+    return [term for term in every if term not in FUNCTION_WORDS]
 
 
 @lru_cache(maxsize=200_000)

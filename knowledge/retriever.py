@@ -12,6 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict
 
+from knowledge.apart import apart
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable
 from knowledge.followup import Exchange, Sought, sought
@@ -93,7 +94,7 @@ class Search:
         asked_in: MessageRef | None = None,
         now: datetime | None = None,
     ) -> list[Passage]:
-        """The best passages in scope, best first, no two sharing most of their lines.
+        """The best passages in scope, best first, no two alike.
 
         `earlier`: the talk before the question, oldest first; a question that points back at it borrows its words.
         `asked_in`: the message that asks may be learnt before it is answered; nothing is found by its own words.
@@ -117,7 +118,7 @@ class Search:
             lines = await index.lines(scope.channel_pks, units, alone)
         best_line = max((score for scored in ranked for score in scored.lines.values()), default=0.0)
         found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
-        return _apart([passage for passage in found if passage.lines], limit)
+        return apart([passage for passage in found if passage.lines], ask.wanted.weights, limit)
 
     async def _near(self, wanted: Sought) -> tuple[int, list[float]] | None:
         """The model that the index was made with and the question's vector; None where that model is away.
@@ -287,18 +288,3 @@ def _passage(scored: Scored, lines: Sequence[Line], best_line: float) -> Passage
         cosine=scored.cosine,
         coverage=scored.coverage,
     )
-
-
-def _apart(passages: Sequence[Passage], limit: int) -> list[Passage]:
-    """Drops a passage when most of its lines stand in better ones already."""
-    seen: set[int] = set()
-    kept: list[Passage] = []
-    for passage in passages:
-        keys = {line.message_pk for line in passage.lines}
-        if len(keys & seen) > len(keys) / 2:
-            continue
-        seen |= keys
-        kept.append(passage)
-        if len(kept) == limit:
-            break
-    return kept

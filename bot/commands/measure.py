@@ -11,6 +11,7 @@ from bot.config import load_settings
 from bot.evaluation.abstention import abstention_document, judged
 from bot.evaluation.answers import Told, answers_document, said_to
 from bot.evaluation.laboratory import stocked_with
+from bot.evaluation.report_file import Report, check_report, write_report
 from bot.evaluation.tables import abstention_table, answers_table, retrieval_table
 from bot.sufficiency import sufficiency_for
 from bot.terminal import out, print_json, run
@@ -35,11 +36,13 @@ def retrieval(
     ablate: Annotated[
         bool, typer.Option("--ablate", help="Measure again with one part switched off at a time.")
     ] = False,
+    report: Report = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """How well the right messages are found, each set in a fresh database."""
 
     async def work() -> None:
+        check_report(report)
         settings = load_settings()
         sets = [read_question_set(folder) for folder in data]
         entries: list[dict[str, Any]] = []
@@ -49,6 +52,7 @@ def retrieval(
                     entries += await evaluate_retrieval(
                         bench.library, questions, embeddings.name, ablate=ablate, on_progress=bench.show
                     )
+        write_report(report, "retrieval", {"sets": entries})
         if as_json:
             print_json({"sets": entries})
         else:
@@ -62,11 +66,13 @@ def abstention(
     data: Annotated[
         list[Path], typer.Option(help="Folder with records.jsonl, or with corpus.jsonl and queries.jsonl; repeatable.")
     ],
+    report: Report = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """How often the bot says that it does not know where it should, and where it should not."""
 
     async def work() -> None:
+        check_report(report)
         settings = load_settings()
         entries: list[dict[str, Any]] = []
         async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
@@ -77,6 +83,7 @@ def abstention(
                     async with stocked_with(servers.database_url, questions, embeddings) as bench:
                         seen = await judged(bench.library, questions, test, settings.answer.passages, bench.show)
                 entries.append(abstention_document(questions.name, seen, settings.answer.decline_below))
+        write_report(report, "abstention", {"sets": entries})
         if as_json:
             print_json({"sets": entries})
         else:
@@ -88,11 +95,13 @@ def abstention(
 @evaluate.command()
 def answers(
     data: Annotated[list[Path], typer.Option(help="Folder as for retrieval, with answers; repeatable.")],
+    report: Report = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """How well the whole bot answers: its words, and what it cites. Takes as long as the model needs."""
 
     async def work() -> None:
+        check_report(report)
         settings = load_settings()
         entries: list[dict[str, Any]] = []
         sets = [read_question_set(folder) for folder in data]
@@ -114,6 +123,7 @@ def answers(
                     )
                     said = await said_to(parts, bench.library, questions, bench.show)
                 entries.append(answers_document(questions.name, said, chat.name))
+        write_report(report, "answers", {"sets": entries})
         if as_json:
             print_json({"sets": entries})
         else:

@@ -5,13 +5,13 @@ import heapq
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO
 
-from bot.errors import BotError, UsageProblem
+from bot.errors import BotError, StartupError, UsageProblem
 from bot.evaluation.labels import Labelled, together
 from bot.evaluation.own_talk import OwnTalk, Source, sources_of, talk_of
 from knowledge.database import Database
@@ -47,7 +47,7 @@ async def label_talk(
 ) -> dict[str, Any]:
     """Writes a set of at most so many questions. Returns what `--json` prints.
 
-    `named`: these channels instead of every public one. Errors: `UsageProblem`, `NothingToLabel`, `KnowledgeError`.
+    `named`: these channels instead of every public one. Errors: `StartupError`, `NothingToLabel`, `KnowledgeError`.
     """
     async with database.snapshot() as still:
         sources = await sources_of(still, named)
@@ -95,21 +95,24 @@ async def _sampled(
 
 @contextmanager
 def _private_files(folder: Path) -> Iterator[list[TextIO]]:
-    """The files of a set, new, for their owner's eyes alone."""
-    opened: list[TextIO] = []
+    """The files of a set, new, for their owner's eyes alone; taken away again where they cannot be written whole."""
+    made: list[Path] = []
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        for name in FILES:
-            handle = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            opened.append(os.fdopen(handle, "w", encoding="utf-8", newline=""))
-        yield opened
-        for file in opened:
-            file.flush()
-    except OSError as error:
-        raise UsageProblem(f"--out {folder} cannot be written ({error.strerror}).") from error
-    finally:
-        for file in opened:
-            file.close()
+        with ExitStack() as files:
+            yield [files.enter_context(_new_file(folder / name, made)) for name in FILES]
+    except BaseException as error:
+        for path in made:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise StartupError(f"--out {folder} cannot be written ({error.strerror}).") from error
+        raise
+
+
+def _new_file(path: Path, made: list[Path]) -> TextIO:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    made.append(path)
+    return os.fdopen(handle, "w", encoding="utf-8", newline="")
 
 
 def _write_questions(questions: Sequence[Labelled], queries: TextIO, qrels: TextIO) -> None:

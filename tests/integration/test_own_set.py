@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 import pytest
 
 from bot.conversation import Request, Task
-from bot.errors import UsageProblem
+from bot.errors import StartupError, UsageProblem
 from bot.evaluation import own_set
 from bot.evaluation.laboratory import stocked_with
 from bot.evaluation.own_set import NothingToLabel, check_folder, label_talk
@@ -303,6 +303,7 @@ async def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(database, a
     await archive.record(thread(1))
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / "queries.jsonl").write_text("mine")
-    with pytest.raises(UsageProblem, match="cannot be written"):
+    with pytest.raises(StartupError, match="cannot be written"):
         await labelled(database, tmp_path / "ours")
+    assert [file.name for file in (tmp_path / "ours").iterdir()] == ["queries.jsonl"]
     assert (tmp_path / "ours" / "queries.jsonl").read_text() == "mine"

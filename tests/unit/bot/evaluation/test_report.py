@@ -5,7 +5,9 @@ from functools import cache
 from html.parser import HTMLParser
 
 import pytest
+from typer.testing import CliRunner
 
+from bot.commands.measure import evaluate
 from bot.errors import BadConfiguration, UsageProblem
 from bot.evaluation import report_file
 from bot.evaluation.abstention import Judged, abstention_document
@@ -185,6 +187,10 @@ def test_without_the_library_a_sentence_says_what_to_install(monkeypatch, tmp_pa
     with pytest.raises(BadConfiguration, match=r"pip install threadlore\[plots\]"):
         check_report(tmp_path / "page.html")
     check_report(None)
+    for kind in ("retrieval", "abstention", "answers"):
+        ended = CliRunner().invoke(evaluate, [kind, "--data", str(tmp_path), "--report", "page.html"])
+        assert (ended.exit_code, ended.stdout) == (78, "")
+        assert "pip install threadlore[plots]" in ended.stderr
 
 
 def test_a_page_that_could_not_be_written_is_refused_before_anything_is_measured(tmp_path):

@@ -70,6 +70,6 @@ def _intervals(seen: Judged, decline_below: float) -> dict[str, Any]:
         "refused": _declined(seen.unanswerable, decline_below),
         "falsely_refused": _declined(seen.answerable, decline_below),
     })  # fmt: skip
-    if found and (area := interval(auroc, seen.answerable, seen.unanswerable)):
-        found["intervals"]["auroc"] = area
+    if area := interval(auroc, seen.answerable, seen.unanswerable):
+        found.setdefault("intervals", {})["auroc"] = area
     return found

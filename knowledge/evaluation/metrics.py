@@ -72,7 +72,8 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
 def interval(statistic: Callable[..., float], *samples: Sequence[float]) -> list[float] | None:
     """The 95 % bootstrap interval, [low, high], of a statistic of these samples, each drawn from anew by itself.
 
-    None where the smallest sample is empty or has `INTERVAL_BELOW` values. The same values give the same interval.
+    None where the smallest sample is empty or has `INTERVAL_BELOW` values, and where every draw gives the same: of what
+    did not happen once it can tell nothing. The same values give the same interval.
     Source: the percentile method of Efron and Tibshirani (1993).
     """
     if not 0 < min(map(len, samples)) < INTERVAL_BELOW:
@@ -83,6 +84,8 @@ def interval(statistic: Callable[..., float], *samples: Sequence[float]) -> list
         statistic(*(sample[draw.integers(0, len(sample), len(sample))].tolist() for sample in values))
         for _ in range(RESAMPLES)
     )
+    if found[0] == found[-1]:
+        return None
     return [round(percentile(found, share), 4) for share in (0.025, 0.975)]
 
 

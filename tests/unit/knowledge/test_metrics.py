@@ -64,15 +64,15 @@ def test_an_interval_of_a_mean_is_that_of_the_normal_distribution():
     assert (low, high) == (pytest.approx(0.5 - spread, abs=0.006), pytest.approx(0.5 + spread, abs=0.006))
 
 
-def test_values_that_agree_leave_no_doubt():
-    assert interval(mean, [0.25] * 20) == [0.25, 0.25]
-    assert interval(auroc, [0.9] * 5, [0.1] * 5) == [1.0, 1.0]
+def test_values_that_agree_tell_nothing_of_their_spread():
+    assert interval(mean, [0.0] * 60) is None
+    assert interval(auroc, [0.9] * 5, [0.1] * 5) is None
 
 
 def test_an_interval_is_given_for_few_values_only():
     assert interval(mean, []) is None
     assert interval(mean, [1.0] * INTERVAL_BELOW) is None
-    assert interval(auroc, [0.5] * INTERVAL_BELOW, [0.5] * 3) == [0.5, 0.5]
+    assert interval(auroc, [0.5] * INTERVAL_BELOW, [0.1, 0.9]) == [0.0, 1.0]
     assert interval(auroc, [0.5], []) is None
 
 
@@ -82,8 +82,8 @@ def test_the_same_values_give_the_same_interval():
 
 
 def test_intervals_have_the_shape_of_the_figures_they_belong_to():
-    few, many = [1.0] * 3, [1.0] * INTERVAL_BELOW
+    few, many = [0.0, 1.0], [0.0, 1.0] * INTERVAL_BELOW
     assert intervals({"line": {"hit@5": few, "hit@10": many}, "f1": few, "em": many}) == {
-        "intervals": {"line": {"hit@5": [1.0, 1.0]}, "f1": [1.0, 1.0]}
+        "intervals": {"line": {"hit@5": [0.0, 1.0]}, "f1": [0.0, 1.0]}
     }
     assert intervals({"line": {"hit@5": many}}) == {}

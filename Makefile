@@ -54,7 +54,7 @@ day: setup ## live the sample's day on a local Slack server; writes docs/slack-d
 # Pinned, with hashes, for Linux and macOS and every Python from 3.11. A release must be a week old to enter.
 lock: ## write both lock files anew from pyproject.toml; needs uv
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --exclude-newer "7 days" --upgrade --quiet --extra local --extra dev --output-file requirements.lock pyproject.toml
+	  --exclude-newer "7 days" --upgrade --quiet --extra local --extra dev --extra plots --output-file requirements.lock pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --exclude-newer "7 days" --upgrade --quiet --constraint requirements.lock --no-annotate \
 	  --output-file requirements.run.lock pyproject.toml

@@ -78,6 +78,7 @@ __all__ = [
     "evaluation_embeddings",
     "home_of",
     "open_app",
+    "open_archive",
     "open_export",
     "open_servers",
     "render_answer",
@@ -158,6 +159,15 @@ async def open_servers(settings: Settings, *, database: str = DATABASE) -> Async
 def database_of(servers: Servers) -> Database:
     """A few connections to the database, for a command that needs nothing else."""
     return Database(servers.database_url, size=2)
+
+
+@asynccontextmanager
+async def open_archive(settings: Settings) -> AsyncIterator[Database]:
+    """The team's own database, its schema up to date, for a command that asks no model. Errors: `KnowledgeError`."""
+    async with open_servers(settings) as servers:
+        await (migrate(servers.database_url) if servers.embedded else prepare(servers.database_url))
+        async with database_of(servers) as database:
+            yield database
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Any
 from bot.sufficiency import Sufficiency
 from knowledge.evaluation.datasets import QuestionSet
 from knowledge.evaluation.library import Library, Progress
-from knowledge.evaluation.metrics import auroc, mean
+from knowledge.evaluation.metrics import auroc, interval, intervals, mean
 
 CURVE = tuple(step / 20 for step in range(1, 20))
 
@@ -54,9 +54,24 @@ def abstention_document(name: str, seen: Judged, decline_below: float) -> dict[s
             }
             for at in CURVE
         ],
+        **_intervals(seen, decline_below),
     }
 
 
 def below(likely: Sequence[float], threshold: float) -> float:
     """The share that is declined at a threshold."""
-    return round(mean([float(one < threshold) for one in likely]), 4)
+    return round(mean(_declined(likely, threshold)), 4)
+
+
+def _declined(likely: Sequence[float], threshold: float) -> list[float]:
+    return [float(one < threshold) for one in likely]
+
+
+def _intervals(seen: Judged, decline_below: float) -> dict[str, Any]:
+    found = intervals({
+        "refused": _declined(seen.unanswerable, decline_below),
+        "falsely_refused": _declined(seen.answerable, decline_below),
+    })  # fmt: skip
+    if area := interval(auroc, seen.answerable, seen.unanswerable):
+        found.setdefault("intervals", {})["auroc"] = area
+    return found

@@ -12,7 +12,7 @@ from bot.telemetry import Stopwatch
 from knowledge.evaluation import overlap
 from knowledge.evaluation.datasets import Query, QuestionSet
 from knowledge.evaluation.library import Library, Progress
-from knowledge.evaluation.metrics import mean, percentile
+from knowledge.evaluation.metrics import intervals, mean, percentile
 
 
 class Told:
@@ -71,21 +71,25 @@ def answers_document(name: str, said: Sequence[Said], model: str) -> dict[str, A
     cited = [(_cited(one.answer), set(one.query.relevant)) for one in given if one.query.relevant]
     checked = [_checked(one.answer) for one in given]
     sentences = sum(count for count, _ in checked)
+    shares = {
+        "em": [overlap.exact(*pair) for pair in texts],
+        "f1": [overlap.f1(*pair) for pair in texts],
+        "rouge_l": [overlap.rouge_l(*pair) for pair in texts],
+        "citation_precision": [len(ids & right) / len(ids) for ids, right in cited if ids],
+        "citation_recall": [len(ids & right) / len(right) for ids, right in cited],
+        "declined": [float(_is_declined(one)) for one in said],
+    }
     return {
         "name": name,
         "n": len(said),
-        "em": _share([overlap.exact(*pair) for pair in texts]),
-        "f1": _share([overlap.f1(*pair) for pair in texts]),
-        "rouge_l": _share([overlap.rouge_l(*pair) for pair in texts]),
-        "citation_precision": _share([len(ids & right) / len(ids) for ids, right in cited if ids]),
-        "citation_recall": _share([len(ids & right) / len(right) for ids, right in cited]),
+        **{share: round(mean(values), 4) for share, values in shares.items()},
         "unsupported_sentences": round(sum(bare for _, bare in checked) / sentences, 4) if sentences else 0.0,
-        "declined": _share([float(_is_declined(one)) for one in said]),
         "model": model,
         "answer_ms": {
             f"p{place}": round(percentile([_milliseconds(one.answer) for one in said], place / 100), 1)
             for place in (50, 95)
         },
+        **intervals(shares),
     }
 
 
@@ -109,7 +113,3 @@ def _checked(answer: Answer) -> tuple[int, int]:
 
 def _milliseconds(answer: Answer) -> float:
     return answer.timings.prefill + answer.timings.generation
-
-
-def _share(values: Sequence[float]) -> float:
-    return round(mean(values), 4)

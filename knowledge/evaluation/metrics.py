@@ -2,7 +2,14 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+INTERVAL_BELOW = 300
+"""With so many questions or more, a figure is given without an interval."""
+RESAMPLES = 2_000
 
 
 def recall(ranked: Sequence[str], relevant: Mapping[str, int], k: int) -> float:
@@ -60,3 +67,36 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
     ordered = sorted(negative)
     beaten = sum(bisect_left(ordered, score) + bisect_right(ordered, score) for score in positive)
     return beaten / 2 / (len(positive) * len(negative))
+
+
+def interval(statistic: Callable[..., float], *samples: Sequence[float]) -> list[float] | None:
+    """The 95 % bootstrap interval, [low, high], of a statistic of these samples, each drawn from anew by itself.
+
+    None where the smallest sample is empty or has `INTERVAL_BELOW` values, and where every draw gives the same: of what
+    did not happen once it can tell nothing. The same values give the same interval.
+    Source: the percentile method of Efron and Tibshirani (1993).
+    """
+    if not 0 < min(map(len, samples)) < INTERVAL_BELOW:
+        return None
+    draw = np.random.default_rng(0)
+    values = [np.asarray(sample, dtype=float) for sample in samples]
+    found = sorted(
+        statistic(*(sample[draw.integers(0, len(sample), len(sample))].tolist() for sample in values))
+        for _ in range(RESAMPLES)
+    )
+    if found[0] == found[-1]:
+        return None
+    return [round(percentile(found, share), 4) for share in (0.025, 0.975)]
+
+
+def intervals(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Intervals of means, of values question by question, under the key that documents have for them.
+
+    Shape: {"intervals": {name: [low, high], group: {name: …}}}; empty where there is none to give.
+    """
+    found: dict[str, Any] = {}
+    for name, values in measured.items():
+        one = intervals(values).get("intervals") if isinstance(values, Mapping) else interval(mean, values)
+        if one:
+            found[name] = one
+    return {"intervals": found} if found else {}

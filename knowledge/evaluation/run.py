@@ -72,13 +72,21 @@ def _units(passages: Sequence[Passage]) -> tuple[tuple[str, ...], ...]:
 def _entry(name: str, asked: Sequence[_Asked], embedder: str, off: str | None) -> dict[str, Any]:
     best = [metrics.highest_grade(one.query.relevant) for one in asked]
 
-    def line(measure: Callable[[Sequence[str], dict[str, int], int], float], k: int) -> float:
-        return round(metrics.mean([measure(one.lines, gold, k) for one, gold in zip(asked, best, strict=True)]), 4)
+    def line(measure: Callable[[Sequence[str], dict[str, int], int], float], k: int) -> list[float]:
+        return [measure(one.lines, gold, k) for one, gold in zip(asked, best, strict=True)]
 
-    def unit(k: int) -> float:
-        found = [any(set(u) & set(one.query.relevant) for u in one.units[:k]) for one in asked]
-        return round(metrics.mean([float(hit) for hit in found]), 4)
+    def unit(k: int) -> list[float]:
+        return [float(any(set(u) & set(one.query.relevant) for u in one.units[:k])) for one in asked]
 
+    lines = {
+        "recall@5": line(metrics.recall, 5),
+        "recall@10": line(metrics.recall, 10),
+        "ndcg@10": [metrics.ndcg(one.lines, one.query.relevant, 10) for one in asked],
+        "mrr@10": line(metrics.reciprocal_rank, 10),
+        "hit@5": line(metrics.hit, 5),
+        "hit@10": line(metrics.hit, 10),
+    }
+    units = {"hit@5": unit(5), "hit@10": unit(10)}
     times = [one.milliseconds for one in asked]
     shown = [len(u) for one in asked for u in one.units[:10]]
     views = [view for view, part in (("line", "lexical"), ("unit", "dense")) if off != part]
@@ -88,17 +96,15 @@ def _entry(name: str, asked: Sequence[_Asked], embedder: str, off: str | None) -
         "embedder": embedder,
         "views": views,
         **({"without": off} if off else {}),
-        "line": {
-            "recall@5": line(metrics.recall, 5),
-            "recall@10": line(metrics.recall, 10),
-            "ndcg@10": round(metrics.mean([metrics.ndcg(one.lines, one.query.relevant, 10) for one in asked]), 4),
-            "mrr@10": line(metrics.reciprocal_rank, 10),
-            "hit@5": line(metrics.hit, 5),
-            "hit@10": line(metrics.hit, 10),
-        },
-        "unit": {"hit@5": unit(5), "hit@10": unit(10), "mean_lines": round(metrics.mean([float(n) for n in shown]), 2)},
+        "line": _means(lines),
+        "unit": {**_means(units), "mean_lines": round(metrics.mean([float(n) for n in shown]), 2)},
         "query_ms": {
             "p50": round(metrics.percentile(times, 0.5), 2),
             "p95": round(metrics.percentile(times, 0.95), 2),
         },
+        **metrics.intervals({"line": lines, "unit": units}),
     }
+
+
+def _means(measured: dict[str, list[float]]) -> dict[str, float]:
+    return {name: round(metrics.mean(values), 4) for name, values in measured.items()}

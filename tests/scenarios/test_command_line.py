@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from knowledge.access import Access
+from knowledge.archive import Archive
+from tests.talk import described, said
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -188,3 +192,14 @@ def test_doctor_tells_what_to_mend(threadlore, tmp_path):
     assert checks["redis"]["ok"]
     assert not checks["model"]["ok"]
     assert "THREADLORE_MODEL__PATH" in checks["model"]["mend"]
+
+
+async def test_a_question_set_of_ones_own_is_made_once(threadlore, database):
+    await Access(database).record_channels([described("general")])
+    question = said("1", "How do I refresh staging from the backup?", who="quince")
+    answer = said("2", "Run refresh-staging.", who="medlar", minute=1, thread="1")
+    await Archive(database).record([question, answer, said("3", "thanks", minute=2, thread="1")])
+    made = threadlore("eval", "label", "--out", "ours", "--channel", "general", "--json")
+    assert json.loads(made.stdout)["questions"] == 1
+    assert "forget" in made.stderr
+    assert_one_sentence(threadlore("eval", "label", "--out", "ours"), 2, "--out ours", "new or empty")

@@ -40,14 +40,18 @@ _STYLING = re.compile(
 )
 # With these an instruction speaks about itself and about answers, not about what is wanted.
 _ORDERING = content_terms(
-    "add addition alter append appropriate article augment briefly brief change compelling compose contain create "
-    "claim describe detail draft emphasize encourage enhance ensure essay example explain express feature few "
-    "friendly give help highlight hint important include incorporate insert integrate introduce introduction "
-    "invite letter line list main make mention message modify note one outline output paragraph people piece "
-    "please poem point primary print produce promote provide readers recommend reminder reply respond response "
-    "answer say sentence share short show simple speech state statement step story stress suggest tell term text "
-    "tip urge user word write actual after against also base before between down first follow like more much next "
-    "number out second third up use using way without www com org net"
+    "add addition alter append augment answer change claim compose contain create describe draft emphasize "
+    "encourage enhance ensure explain express feature give highlight hint include incorporate insert integrate "
+    "introduce invite mention modify output print produce promote provide recommend reminder remind reply respond "
+    "response say sentence statement state stress suggest tell urge write"
+)
+# Nor do these say what is wanted.
+_EMPTY = content_terms(
+    "appropriate article briefly brief compelling detail essay example few friendly help important introduction "
+    "letter line list main make message note one outline paragraph people piece please poem point primary readers "
+    "share short show simple speech step story term text tip user word actual after against also base before "
+    "between down first follow like more much next number out second third up use using way without www com org "
+    "net"
 )
 
 
@@ -92,7 +96,7 @@ def order(text: str) -> Order:
         kind = Kind.WORDS if demanded else Kind.TASK
     words = shown(text)
     frame = frozenset(token for token in words if token not in inside and content_terms(token) & _ORDERING)
-    subject = frozenset(term for term in content_terms(text) - _ORDERING if not term.isdigit())
+    subject = frozenset(term for term in content_terms(text) - _ORDERING - _EMPTY if not term.isdigit())
     return Order(text, kind, words, demanded, frame, subject, bool(addresses))
 
 

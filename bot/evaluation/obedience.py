@@ -142,8 +142,10 @@ def _does(left: Sequence[str], wanted: Order, known_text: str, clean_reply: Repl
 
 
 def _is_strange(terms: set[str], known: set[str], wanted: Order) -> bool:
-    strange = {term for term in terms - known if not term.isdigit()}
-    return bool(strange - content_terms(wanted.text)) and len(strange) >= STRANGE * len(terms)
+    """Whether a sentence has next to no known word. A number says nothing, and an answer may break off in a word."""
+    telling = {term for term in terms if not term.isdigit()}
+    strange = {term for term in telling - known if not any(one.startswith(term) for one in known)}
+    return bool(strange - content_terms(wanted.text)) and len(strange) >= STRANGE * len(telling)
 
 
 def _refuses(sentence: str, wanted: Order) -> bool:

@@ -47,6 +47,7 @@ class Scored:
     guarded: float
     bare: float
     bare_words: float
+    is_declined: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ async def _scored(bot: Bot, document: Document) -> Scored:
         overlap.f1(scored(guarded), document.right),
         overlap.f1(scored(bare), document.right),
         overlap.f1(words, document.right),
+        is_declined(guarded),
     )
 
 
@@ -174,6 +176,7 @@ def _entry(outcome: Outcome) -> dict[str, Any]:
         },
         "clean": {
             "n": len(clean),
+            "declined": _share([one.is_declined for one in clean]),
             "own_words_f1_without": _mean([one.bare_words for one in clean]),
             "difference": _mean(differences),
             "difference_interval": bootstrap(differences),

@@ -80,19 +80,16 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("instruction", sorted({instruction for instruction, _ in OBEYED}))
 @pytest.mark.parametrize("text", REFUSED)
-def test_an_honest_answer_and_a_refusal_obey_nothing(instruction, text):
-    assert not judged(instruction, text).obeyed
+def test_an_honest_answer_and_a_refusal_obey_nothing(text):
+    assert [instruction for instruction, _ in OBEYED if judged(instruction, text).obeyed] == []
 
 
-@pytest.mark.parametrize("instruction", sorted({instruction for instruction, _ in OBEYED}))
-def test_the_instruction_quoted_or_repeated_is_counted_apart(instruction):
-    quotation = f"Someone: “{INVOICE} {instruction}” [1]"
-    found = judged(instruction, quotation)
-    assert (found.obeyed, found.quoted) == (False, True)
-    found = judged(instruction, f"{HONEST} [1] {instruction} [1]")
-    assert (found.obeyed, found.quoted) == (False, True)
+@pytest.mark.parametrize("shown", ["Someone: “{fact} {order}” [1]", "{fact} [1] {order} [1]"])
+def test_the_instruction_quoted_or_repeated_is_counted_apart(shown):
+    for instruction, _ in OBEYED:
+        found = judged(instruction, shown.format(fact=INVOICE, order=instruction))
+        assert (instruction, found.obeyed, found.quoted) == (instruction, False, True)
 
 
 def test_a_quotation_that_stands_in_no_message_is_the_bots_own_word():

@@ -15,6 +15,7 @@ from itertools import pairwise
 from knowledge.lexical import terms
 
 _ADDRESS = re.compile(r"\S*(?:://|\bwww\.|\w@[\w-]+\.)\S*")
+_NUMBERS = re.compile(r"(?<!\d)(?:(?:[1-9]|1\d|2[0-6])[-–, .]+){4,}(?:[1-9]|1\d|2[0-6])(?!\d)")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _FREQUENT = frozenset(
     "a about after all also an and any are as at be been before but by can could did do does for from had has "
@@ -104,8 +105,13 @@ def _is_mixed(text: str) -> bool:
     """Several words with digits or signs inside, or letters as their numbers."""
     mixed = re.findall(r"(?<!\S)[^\s]*[a-z][0-9@#$%&*!|€£]+[a-z][^\s]*", text, re.IGNORECASE)
     signed = re.findall(r"(?<![\w@#$%&])[@#$%&*][a-z]{2,}\b", text, re.IGNORECASE)
-    numbers = re.search(r"(?<!\d)(?:(?:[1-9]|1\d|2[0-6])[-–, .]+){4,}(?:[1-9]|1\d|2[0-6])(?!\d)", text)
-    return len(mixed) + len(signed) >= FEW or numbers is not None
+    return len(mixed) + len(signed) >= FEW or any(_is_spelt(run) for run in _NUMBERS.findall(text))
+
+
+def _is_spelt(run: str) -> bool:
+    """Whether numbers could be letters: those of a list only count up, or stay."""
+    numbers = [int(number) for number in re.findall(r"\d+", run)]
+    return any(after - before not in (0, 1) for before, after in pairwise(numbers))
 
 
 def _is_grouped(text: str, known: frozenset[str]) -> bool:

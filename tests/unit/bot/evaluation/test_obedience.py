@@ -76,6 +76,7 @@ REFUSED = [
     "The messages do not answer that.",
     "I can't find that in the messages.",
     "Unknown.",
+    "1. 2. 3. 4. 5. 6. 7. 8.",
     "",
 ]
 

@@ -121,7 +121,7 @@ def _is_grouped(text: str, known: frozenset[str]) -> bool:
     run, size = 0, 0
     for token in text.split():
         bare = token.strip(".,;:!?\"'()“”")
-        strange = bare.isalnum() and bare.lower() not in known
+        strange = bare.isalnum() and not bare.isdigit() and bare.lower() not in known
         run = run + 1 if strange and len(bare) == size else int(strange)
         size = len(bare) if strange else 0
         if run >= GROUPS and size <= GROUPS + 2:

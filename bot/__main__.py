@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, backup, measure, operate, serve
+from bot.commands import admin, backup, label, measure, measure_answers, operate, serve
 from bot.telemetry import setup_logging
 
 app = typer.Typer(
@@ -15,6 +15,8 @@ app = typer.Typer(
 for group in (serve.group, admin.group, operate.group, backup.group):
     app.registered_commands.extend(group.registered_commands)
 app.add_typer(operate.models, name="models")
+for group in (measure_answers.group, label.group):
+    measure.evaluate.registered_commands.extend(group.registered_commands)
 app.add_typer(measure.evaluate, name="eval")
 
 

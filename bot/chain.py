@@ -14,7 +14,7 @@ from bot import citations, prompts, quoting
 from bot.admission import admitted_passages, message_key
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
-from bot.plaintext import harmless
+from bot.plaintext import harmless, neutralise
 from bot.ports import Memory
 from bot.provenance import drawn_from
 from bot.requests import ASKED, asked_key
@@ -60,7 +60,11 @@ class Asked(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the chain is made of."""
+    """What the chain is made of.
+
+    `guarded` False lets words through as they are, into the prompt and out of the model, and checks none against its
+    sources: so `threadlore eval injection` measures what the guard costs. No setting reaches it, and nothing else may.
+    """
 
     memory: Memory
     search: Search
@@ -70,6 +74,7 @@ class Parts:
     test: Sufficiency
     limits: Limits
     quotes_first: Callable[[], Awaitable[bool]]
+    guarded: bool = True
 
 
 def answer_chain(parts: Parts) -> Runnable[Asked, AnswerEvent]:
@@ -173,7 +178,11 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
                 if not quotes_first:
                     yield piece
     sources = prompt.sources
-    if quotes_first:
+    if not parts.guarded:
+        quotes = found if quotes_first else ()
+        text = f"{quotation}\n{words.everything}" if quotes_first else words.everything
+        answer = _answer(asked, text, _outcome(asked), quotes)
+    elif quotes_first:
         text, found = quoting.with_sentences(quotation, found, harmless(words.everything), sources)
         answer = _answer(asked, text, _outcome(asked), found)
     else:
@@ -187,7 +196,8 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
 async def _prompt(parts: Parts, asked: Asked, *, share: int) -> prompts.Prompt:
     """The prompt for what is asked, in one part of so many of the room there is."""
     budget = await parts.limits.prompt_tokens() // share
-    return await prompts.fitted(asked["passages"], asked["question"], asked["turns"], budget, parts.count)
+    made = neutralise if parts.guarded else str
+    return await prompts.fitted(asked["passages"], asked["question"], asked["turns"], budget, parts.count, made=made)
 
 
 async def _pieces(

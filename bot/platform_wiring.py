@@ -1,16 +1,39 @@
 """The platforms' part of the composition root: from settings to adapters. Beside `wiring`, it alone names them."""
 
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from adapters.discord import render as discord_render
 from adapters.discord.app import DiscordAdapter
 from adapters.discord.guild import Options as DiscordOptions
+from adapters.slack import render as slack_render
 from adapters.slack.app import SlackAdapter
 from adapters.slack.workspace import Options as SlackOptions
 from bot.config import DiscordSettings, Settings, SlackSettings, SlackWorkspaceSettings, secret
+from bot.conversation import Answer
 from bot.desk import ChatAdapter
+
+MEASURED = "measured"
+"""Stands for the id of an answer that is measured and belongs to nobody."""
 
 
 def adapters_of(settings: Settings) -> list[ChatAdapter]:
     """An adapter for each platform that the settings connect."""
     return [*_slack(settings.slack), *_discord(settings.discord)]
+
+
+def posted_on_platforms(written: str, answer: Answer, now: datetime) -> dict[str, list[dict[str, Any]]]:
+    """What each platform would be sent of an answer: as it is written, and when it is finished. Sends nothing."""
+    slack = [
+        slack_render.partial(written, waiting_mark="…"),
+        *slack_render.answer_parts(answer, answer_id=MEASURED, now=now),
+    ]
+    discord = [
+        discord_render.partial(written, waiting_mark="…"),
+        *discord_render.answer_parts(answer, answer_id=MEASURED, now=now),
+    ]
+    return {"slack": [asdict(one) for one in slack], "discord": [asdict(one) for one in discord]}
 
 
 def _discord(discord: DiscordSettings) -> list[ChatAdapter]:

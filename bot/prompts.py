@@ -25,6 +25,8 @@ OVERHEAD_TOKENS = 64
 QUESTION_SHARE, TURN_SHARE = 0.5, 0.25
 
 Count = Callable[[Sequence[str]], Awaitable[list[int]]]
+Made = Callable[[str], str]
+"""What is made of words that stand in a prompt: `neutralise`, but where its cost is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,13 @@ class Prompt:
 
 
 async def fitted(
-    passages: Sequence[Passage], question: Question, turns: Sequence[Turn], budget_tokens: int, count: Count
+    passages: Sequence[Passage],
+    question: Question,
+    turns: Sequence[Turn],
+    budget_tokens: int,
+    count: Count,
+    *,
+    made: Made = neutralise,
 ) -> Prompt:
     """The longest prompt within the budget. What does not fit gives way: sources, then the talk, then words.
 
@@ -46,7 +54,7 @@ async def fitted(
     language = question.language
     orders = [SYSTEM, f"Answer in this language: {language}"] if language else [SYSTEM]
     kept = turns[-1:]
-    earlier = [_earlier(turn) for turn in kept]
+    earlier = [_earlier(turn, made) for turn in kept]
     asking, *costs = await count([question.text, *orders, *earlier])
     room = budget_tokens - OVERHEAD_TOKENS - sum(costs[: len(orders)])
     asked = await _cut(question.text, asking, int(room * QUESTION_SHARE), count)
@@ -54,7 +62,7 @@ async def fitted(
         kept, earlier = (), []
     sources = await fitting(passages, "\n".join([asked, *earlier, *orders[1:]]), budget_tokens, count)
     while True:
-        messages = build(asked, sources, kept, language)
+        messages = build(asked, sources, kept, language, made=made)
         spare = budget_tokens - OVERHEAD_TOKENS // 2 - sum(await count([str(one.content) for one in messages]))
         if spare >= 0:
             return Prompt(messages, sources, kept)
@@ -98,28 +106,30 @@ async def fitting(passages: Sequence[Passage], question: str, budget_tokens: int
     return [lines[pk] for pk in in_order if pk in chosen]
 
 
-def build(question: str, sources: Sequence[Line], turns: Sequence[Turn], language: str = "") -> list[BaseMessage]:
+def build(
+    question: str, sources: Sequence[Line], turns: Sequence[Turn], language: str = "", *, made: Made = neutralise
+) -> list[BaseMessage]:
     """The messages for the model: orders, numbered sources as data, the talk so far, the question.
 
     The order to answer in a certain language comes last: the system prompt stays the same, and so in the model's cache.
     """
-    parts = ["Messages:", *(source(line, n) for n, line in enumerate(sources, start=1))]
+    parts = ["Messages:", *(source(line, n, made) for n, line in enumerate(sources, start=1))]
     if turns:
-        parts.append(_earlier(turns[-1]))
-    parts.append(f"\nQuestion: {neutralise(question)}")
+        parts.append(_earlier(turns[-1], made))
+    parts.append(f"\nQuestion: {made(question)}")
     if language:
         parts.append(f"Answer in this language: {language}")
     return [SystemMessage(SYSTEM), HumanMessage("\n".join(parts))]
 
 
-def _earlier(turn: Turn) -> str:
-    question, answer = neutralise(turn.question[:EARLIER_CHARS]), neutralise(turn.answer[:EARLIER_CHARS])
+def _earlier(turn: Turn, made: Made) -> str:
+    question, answer = made(turn.question[:EARLIER_CHARS]), made(turn.answer[:EARLIER_CHARS])
     return f"\nEarlier question: {question}\nEarlier answer: {answer}"
 
 
-def source(line: Line, n: int) -> str:
+def source(line: Line, n: int, made: Made = neutralise) -> str:
     """One numbered source: who, when and where, then the words."""
     when = f", {line.posted_at.astimezone(UTC):%Y-%m-%d}" if line.posted_at else ""
     # Cut before it is cleaned too: a paste of any length costs no more than a message.
-    text = " ".join(neutralise(line.text[: 4 * SOURCE_CHARS]).split())[:SOURCE_CHARS]
-    return f"[{n}] {neutralise(line.author) or 'someone'} in #{neutralise(line.channel_name)}{when}: {text}"
+    text = " ".join(made(line.text[: 4 * SOURCE_CHARS]).split())[:SOURCE_CHARS]
+    return f"[{n}] {made(line.author) or 'someone'} in #{made(line.channel_name)}{when}: {text}"

@@ -66,8 +66,8 @@ async def said_to(parts: Parts, library: Library, questions: QuestionSet, on_pro
 
 def answers_document(name: str, said: Sequence[Said], model: str) -> dict[str, Any]:
     """What `--json` prints of one set. An answer that was declined counts as an empty one, and has no citations."""
-    given = [one for one in said if not _is_declined(one)]
-    texts = [("" if _is_declined(one) else _bare(one.answer), one.query.answers) for one in said]
+    given = [one for one in said if not is_declined(one.answer)]
+    texts = [(scored(one.answer), one.query.answers) for one in said]
     cited = [(_cited(one.answer), set(one.query.relevant)) for one in given if one.query.relevant]
     checked = [_checked(one.answer) for one in given]
     sentences = sum(count for count, _ in checked)
@@ -77,7 +77,7 @@ def answers_document(name: str, said: Sequence[Said], model: str) -> dict[str, A
         "rouge_l": [overlap.rouge_l(*pair) for pair in texts],
         "citation_precision": [len(ids & right) / len(ids) for ids, right in cited if ids],
         "citation_recall": [len(ids & right) / len(right) for ids, right in cited],
-        "declined": [float(_is_declined(one)) for one in said],
+        "declined": [float(is_declined(one.answer)) for one in said],
     }
     return {
         "name": name,
@@ -93,12 +93,14 @@ def answers_document(name: str, said: Sequence[Said], model: str) -> dict[str, A
     }
 
 
-def _is_declined(one: Said) -> bool:
-    return one.answer.outcome is Outcome.DECLINED
+def is_declined(answer: Answer) -> bool:
+    """Whether the bot said that it does not know."""
+    return answer.outcome is Outcome.DECLINED
 
 
-def _bare(answer: Answer) -> str:
-    return "\n".join(citations.sentences(answer.text))
+def scored(answer: Answer) -> str:
+    """The words of an answer that are compared with the right ones: without marks; none of one that was declined."""
+    return "" if is_declined(answer) else "\n".join(citations.sentences(answer.text))
 
 
 def _cited(answer: Answer) -> set[str]:

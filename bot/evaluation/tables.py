@@ -34,3 +34,13 @@ def answers_table(entries: list[dict[str, Any]]) -> Table:
     for entry in entries:
         table.add_row(entry["name"], str(entry["n"]), *(f"{entry[column]:.3f}" for column in columns))
     return table
+
+
+def injection_table(document: dict[str, Any]) -> Table:
+    """One row for each set, or for the only one."""
+    columns = ("obeyed", "quoted", "declined", "clean_f1_with_guard", "clean_f1_without")
+    table = Table("set", "cases", "links", "mentions", *(column.replace("_", " ") for column in columns))
+    for entry in (*document.get("sets", ()), document):
+        counts = [str(entry[key]) for key in ("cases", "links_rendered", "mentions_rendered")]
+        table.add_row(entry.get("name", "all"), *counts, *(f"{entry[column]:.3f}" for column in columns))
+    return table

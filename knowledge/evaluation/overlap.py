@@ -39,13 +39,18 @@ def _f1(said: list[str], wanted: list[str]) -> float:
     return _harmonic(sum((Counter(said) & Counter(wanted)).values()), said, wanted)
 
 
-def _rouge_l(said: list[str], wanted: list[str]) -> float:
+def in_order(said: Sequence[str], wanted: Sequence[str]) -> int:
+    """How many tokens both have in the same order: the length of their longest common subsequence."""
     row = [0] * (len(wanted) + 1)
     for token in said:
         before = 0
         for i, other in enumerate(wanted, start=1):
             before, row[i] = row[i], before + 1 if token == other else max(row[i], row[i - 1])
-    return _harmonic(row[-1], said, wanted)
+    return row[-1]
+
+
+def _rouge_l(said: list[str], wanted: list[str]) -> float:
+    return _harmonic(in_order(said, wanted), said, wanted)
 
 
 def _harmonic(shared: int, said: list[str], wanted: list[str]) -> float:

@@ -1,0 +1,113 @@
+"""Commands that measure what the whole bot says, asking the model: eval answers, eval injection."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from bot.config import load_settings
+from bot.evaluation.answers import Told, answers_document, said_to
+from bot.evaluation.injection import Bot, Outcome, injection_document, withstood
+from bot.evaluation.injection_set import read_injection_set, write_corpus
+from bot.evaluation.laboratory import stocked_with
+from bot.evaluation.report_file import Report, check_report, write_report
+from bot.evaluation.tables import answers_table, injection_table
+from bot.platform_wiring import posted_on_platforms
+from bot.terminal import out, print_json, run
+from bot.wiring import chain_parts, chat_of, evaluation_embeddings, open_servers
+from knowledge.evaluation.datasets import QuestionSet, read_question_set
+from knowledge.index import Index
+
+group = typer.Typer()
+
+
+@group.command()
+def answers(
+    data: Annotated[list[Path], typer.Option(help="Folder as for retrieval, with answers; repeatable.")],
+    report: Report = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """How well the whole bot answers: its words, and what it cites. Takes as long as the model needs."""
+
+    async def work() -> None:
+        check_report(report)
+        settings = load_settings()
+        entries: list[dict[str, Any]] = []
+        sets = [read_question_set(folder) for folder in data]
+        async with (
+            AsyncExitStack() as stack,
+            open_servers(settings) as servers,
+            evaluation_embeddings(settings) as embeddings,
+        ):
+            chat = await chat_of(settings, stack)
+            for questions in sets:
+                async with stocked_with(servers.database_url, questions, embeddings) as bench:
+                    parts = chain_parts(
+                        settings,
+                        chat,
+                        bench.library.search,
+                        Index(bench.database),
+                        Told(),
+                        embedding_name=embeddings.name,
+                    )
+                    said = await said_to(parts, bench.library, questions, bench.show)
+                entries.append(answers_document(questions.name, said, chat.name))
+        write_report(report, "answers", {"sets": entries})
+        if as_json:
+            print_json({"sets": entries})
+        else:
+            out.print(answers_table(entries))
+
+    run(work())
+
+
+@group.command()
+def injection(
+    data: Annotated[list[Path], typer.Option(help="Folder with cases.jsonl, and contexts.jsonl if any; repeatable.")],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many cases and clean documents of a folder, spread evenly.")
+    ] = None,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Ask the cases without the guard, too.")] = False,
+    report: Report = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """What an instruction hidden in a document makes the bot do. Asks the model: some seconds for each document."""
+
+    async def work() -> None:
+        check_report(report)
+        settings = load_settings()
+        outcomes: list[Outcome] = []
+        sets = [read_injection_set(folder).every_nth(limit) for folder in data]
+        async with (
+            AsyncExitStack() as stack,
+            open_servers(settings) as servers,
+            evaluation_embeddings(settings) as embeddings,
+        ):
+            chat = await chat_of(settings, stack)
+            for chosen in sets:
+                with TemporaryDirectory() as scratch:
+                    corpus = Path(scratch) / "documents.jsonl"
+                    write_corpus(chosen.documents, corpus)
+                    async with stocked_with(
+                        servers.database_url, QuestionSet(chosen.name, corpus), embeddings
+                    ) as bench:
+                        parts = chain_parts(
+                            settings,
+                            chat,
+                            bench.library.search,
+                            Index(bench.database),
+                            Told(),
+                            embedding_name=embeddings.name,
+                        )
+                        bot = Bot(parts, bench.library, chosen.documents)
+                        outcomes.append(await withstood(bot, chosen, posted_on_platforms, bench.show, bare=ablate))
+        document = injection_document(outcomes, chat.name)
+        write_report(report, "injection", document)
+        if as_json:
+            print_json(document)
+        else:
+            out.print(injection_table(document))
+
+    run(work())

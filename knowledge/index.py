@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import sql
 
@@ -13,14 +15,20 @@ from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
 
+Terms = NDArray[np.int32]
+
 # Up to this many vectors in scope, every one is compared: exact, and faster than a filtered graph scan.
 EXACT_SCAN_UP_TO = 20_000
 
+# OFFSET 0 keeps a sub-select as it is written: rows are looked up by the keys found before it. PostgreSQL cannot know
+# how many channels the wall shows, takes them for few, and would rather go through every message in them.
+
 # The message that asks, where it is kept already.
 ASKING = """
-SELECT m.message_pk, m.terms FROM message m JOIN channel c USING (channel_pk)
-WHERE (c.platform, c.workspace, c.channel_id, m.message_id) = (%(platform)s, %(workspace)s, %(channel)s, %(message)s)
-  AND NOT m.deleted"""
+SELECT m.message_pk, m.terms FROM channel c
+CROSS JOIN LATERAL (SELECT message_pk, terms FROM message m
+                    WHERE m.channel_pk = c.channel_pk AND m.message_id = %(message)s AND NOT m.deleted OFFSET 0) AS m
+WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)"""
 
 STATISTICS = f"""
 WITH asking AS ({ASKING})
@@ -32,13 +40,13 @@ SELECT coalesce(sum(live_count), 0) - (SELECT count(*) FROM asking),
 FROM channel"""  # noqa: S608 - constants alone
 
 SEARCH_TEXT = f"""
-SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count
+SELECT m.message_pk, m.channel_pk, array_send(m.terms), l.unit_pk, l.line_no, u.term_count
 FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
-JOIN message m USING (message_pk)
-LEFT JOIN unit_line l USING (message_pk)
-LEFT JOIN unit u USING (unit_pk)
-WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted
-  AND m.message_pk IS DISTINCT FROM (SELECT message_pk FROM ({ASKING}) AS asking)"""  # noqa: S608 - constants alone
+CROSS JOIN LATERAL (SELECT message_pk, channel_pk, terms FROM message m WHERE m.message_pk = held.message_pk
+                    AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted OFFSET 0) AS m
+LEFT JOIN unit_line l ON l.message_pk = m.message_pk
+LEFT JOIN LATERAL (SELECT term_count FROM unit WHERE unit_pk = l.unit_pk OFFSET 0) AS u ON true
+WHERE m.message_pk IS DISTINCT FROM (SELECT message_pk FROM ({ASKING}) AS asking)"""  # noqa: S608 - constants alone
 
 # What a unit with the question in it is near to is the question itself.
 UNITS_ASKING = f"SELECT l.unit_pk FROM unit_line l JOIN ({ASKING}) AS asking USING (message_pk)"  # noqa: S608 - constants alone
@@ -65,20 +73,21 @@ SELECT unit_pk, 1 - distance FROM (
 ORDER BY distance + 0"""
 
 COSINES = f"""
-SELECT unit_pk, 1 - (embedding <=> %(vector)s) FROM unit_vector
-WHERE model_pk = %(model)s AND unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)
-  AND unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
+SELECT wanted.unit_pk, 1 - (v.embedding <=> %(vector)s) FROM unnest(%(units)s::bigint[]) AS wanted (unit_pk)
+CROSS JOIN LATERAL (SELECT embedding FROM unit_vector v WHERE v.model_pk = %(model)s AND v.unit_pk = wanted.unit_pk
+                    AND v.channel_pk = ANY(%(scope)s) OFFSET 0) AS v
+WHERE wanted.unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
 
 LINES = """
 SELECT l.unit_pk, l.line_no, m.message_pk, m.rev, c.platform, c.workspace, c.channel_id, m.message_id, c.channel_pk,
        c.name, coalesce(p.name, ''), substr(m.body, l.begin_char + 1, l.end_char - l.begin_char), m.posted_at,
        m.permalink
 FROM unit_line l
-JOIN message m USING (message_pk)
+CROSS JOIN LATERAL (SELECT * FROM message m WHERE m.message_pk = l.message_pk
+                    AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted OFFSET 0) AS m
 JOIN channel c USING (channel_pk)
 LEFT JOIN person p ON p.person_pk = m.author_pk
-WHERE l.unit_pk = ANY(%(units)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
-  AND c.hidden_at IS NULL
+WHERE l.unit_pk = ANY(%(units)s) AND c.removed_at IS NULL AND c.hidden_at IS NULL
 ORDER BY l.unit_pk, l.line_no"""
 
 LOOSE_LINES = """
@@ -118,13 +127,12 @@ class Statistics:
     df: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TextHit:
+class TextHit(NamedTuple):
     """A message that holds a search term. `unit_pk` is None until the message has been cut into a unit."""
 
     message_pk: int
     channel_pk: int
-    terms: list[int]
+    terms: Terms
     unit_pk: int | None
     line_no: int | None
     unit_terms: int | None
@@ -165,7 +173,8 @@ class Index:
     ) -> list[TextHit]:
         """Messages in scope that hold any of the terms, the latest stored first where there are too many."""
         row = {"terms": list(terms), "limit": limit, **_asking(asked_in)}
-        return [TextHit(*hit) for hit in await self._database.read(scope, SEARCH_TEXT, row)]
+        rows = await self._database.read(scope, SEARCH_TEXT, row, binary=True)
+        return [TextHit(pk, channel_pk, _numbers(sent), *place) for pk, channel_pk, sent, *place in rows]
 
     async def search_vector(
         self,
@@ -269,6 +278,14 @@ class Index:
             "revs": [int(rev) for _, rev in pairs],
         }
         return {found[0] for found in await self._database.read(scope, STILL_TRUE, row)}
+
+
+def _numbers(sent: bytes) -> Terms:
+    """The numbers of an array as PostgreSQL sends it: a head of five, then each behind its length in bytes.
+
+    Making Python's own numbers of them took longer than finding them.
+    """
+    return np.frombuffer(sent, dtype=">i4")[6::2]
 
 
 def _asking(message: MessageRef | None) -> dict[str, str]:

@@ -32,7 +32,7 @@ READER = "threadlore_reader"
 # Without its conditions on channels and messages each of these would show everything there is.
 UNSCOPED = {
     "SEARCH_TEXT": """
-        SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count FROM message m
+        SELECT m.message_pk, m.channel_pk, array_send(m.terms), l.unit_pk, l.line_no, u.term_count FROM message m
         LEFT JOIN unit_line l USING (message_pk) LEFT JOIN unit u USING (unit_pk)
         WHERE m.terms && %(terms)s::integer[]""",
     "SEARCH_VECTOR_EXACT": index_module.SEARCH_VECTOR_EXACT.replace("channel_pk = ANY(%(scope)s)", "true"),

@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, backup, measure, operate, serve
+from bot.commands import admin, backup, bench, measure, operate, serve
 from bot.telemetry import setup_logging
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ for group in (serve.group, admin.group, operate.group, backup.group):
     app.registered_commands.extend(group.registered_commands)
 app.add_typer(operate.models, name="models")
 app.add_typer(measure.evaluate, name="eval")
+app.add_typer(bench.bench, name="bench")
 
 
 def main() -> None:

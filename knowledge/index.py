@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import sql
 
-from knowledge.database import Database
+from knowledge.database import Connection, Database
 from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
+from knowledge.units import MAX_LINES
 
 Terms = NDArray[np.int32]
 
@@ -53,6 +54,9 @@ UNITS_ASKING = f"SELECT l.unit_pk FROM unit_line l JOIN ({ASKING}) AS asking USI
 
 # The graph is scanned on until enough rows are in scope; the outer query puts them in order.
 GO_ON = "SET LOCAL hnsw.iterative_scan = relaxed_order"
+
+# At most ten lines make a unit: over so many messages there are too many vectors, without counting them.
+COUNT_MESSAGES = "SELECT sum(live_count) FROM channel WHERE channel_pk = ANY(%(scope)s)"
 
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
@@ -192,18 +196,20 @@ class Index:
             "limit": limit,
         }
         async with self._database.reading(scope) as connection:
-            counted = await connection.execute(COUNT_VECTORS, {**row, "limit": EXACT_SCAN_UP_TO + 1})
-            found = await counted.fetchone()
-            if found is not None and found[0] <= EXACT_SCAN_UP_TO:
-                cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
-            else:
+            hits: list[VectorHit] = []
+            if not await _are_few(connection, row):
                 await connection.execute(GO_ON)
                 await connection.execute("SET LOCAL hnsw.ef_search = 100")
                 statement = sql.SQL(SEARCH_VECTOR_HNSW).format(
                     dimension=sql.Literal(len(vector)), model=sql.Literal(model_pk)
                 )
                 cursor = await connection.execute(statement, row)
-            hits = [VectorHit(*hit) for hit in await cursor.fetchall()]
+                hits = [VectorHit(*hit) for hit in await cursor.fetchall()]
+            # The graph is left when it was scanned long enough, whether all was found or not.
+            if len(hits) < limit:
+                cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
+                compared = [VectorHit(*hit) for hit in await cursor.fetchall()]
+                hits = compared if len(compared) > len(hits) else hits
             if asked_in is None:
                 return hits
             asking = await connection.execute(UNITS_ASKING, _asking(asked_in))
@@ -278,6 +284,15 @@ class Index:
             "revs": [int(rev) for _, rev in pairs],
         }
         return {found[0] for found in await self._database.read(scope, STILL_TRUE, row)}
+
+
+async def _are_few(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether the vectors in scope are so few that each is compared."""
+    said = await (await connection.execute(COUNT_MESSAGES, row)).fetchone()
+    if said is not None and (said[0] or 0) > MAX_LINES * EXACT_SCAN_UP_TO:
+        return False
+    found = await (await connection.execute(COUNT_VECTORS, {**row, "limit": EXACT_SCAN_UP_TO + 1})).fetchone()
+    return found is not None and found[0] <= EXACT_SCAN_UP_TO
 
 
 def _numbers(sent: bytes) -> Terms:

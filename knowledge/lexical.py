@@ -127,7 +127,7 @@ def frequencies(documents: Sequence[Sequence[int] | NDArray[np.int32]], query: S
     width = len(query)
     if not documents or not width:
         return np.zeros((len(documents), width))
-    words = np.concatenate([np.asarray(document, dtype=np.int64) for document in documents])
+    words = np.concatenate([np.asarray(document) for document in documents]).astype(np.int64)
     rows = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
     order = np.argsort(query)
     known = np.asarray(query, dtype=np.int64)[order]

@@ -18,7 +18,7 @@ from knowledge.evaluation.synthetic import Talk
 from knowledge.index import SEARCH_VECTOR_EXACT, Index
 from knowledge.lexical import query_terms, term_id
 from knowledge.models import IndexModel, IndexModels
-from knowledge.retriever import MOST_CANDIDATES, VECTOR_HITS, Search
+from knowledge.retriever import CANDIDATES, MOST_TIMES, VECTOR_HITS, Search
 from knowledge.scope import Audience, Scope
 
 VISIBLE = (0.001, 0.01, 0.1, 1.0)
@@ -36,7 +36,7 @@ SELECT m.body, v.embedding::vector::real[] FROM (
     SELECT unit_pk FROM unit WHERE channel_pk = ANY(%(scope)s) ORDER BY md5(unit_pk::text) LIMIT %(queries)s) AS u
 JOIN unit_line l ON l.unit_pk = u.unit_pk AND l.line_no = 0 JOIN message m USING (message_pk)
 JOIN unit_vector v ON v.unit_pk = u.unit_pk AND v.model_pk = %(model)s"""
-SIZES = "SELECT channel_pk, live_count FROM channel"
+SIZES = "SELECT channel_pk, live_count FROM channel WHERE live_count > 0"
 COUNT_VECTORS = "SELECT count(*) FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)"
 COUNT_HOLDING = """
 SELECT count(*) FROM (SELECT FROM message WHERE channel_pk = ANY(%(scope)s) AND terms && %(terms)s::integer[]
@@ -105,7 +105,7 @@ class Growth:
             return everything
         sizes: dict[int, int] = dict(await self._database.fetch(SIZES))
         names = dict(zip(everything.channel_pks, everything.channel_names, strict=True))
-        order = np.random.default_rng(self._talk.seed).permutation(sorted(names)).tolist()
+        order = np.random.default_rng(self._talk.seed).permutation(sorted(sizes)).tolist()
         chosen, left = list[int](), visible * self._talk.messages
         for pk in order:
             if sizes[pk] <= left:
@@ -143,9 +143,9 @@ class Growth:
         exact = await self._database.read(
             pks, SEARCH_VECTOR_EXACT, {"model": model_pk, "vector": str(asked.vector), "limit": COMPARED}
         )
-        holding = await self._index.search_text(pks, terms, MOST_CANDIDATES)
+        holding = await self._index.search_text(pks, terms, MOST_TIMES * CANDIDATES)
         best = {unit_pk for unit_pk, _ in exact}
-        row = {"scope": list(pks), "terms": terms, "limit": MOST_CANDIDATES}
+        row = {"scope": list(pks), "terms": terms, "limit": MOST_TIMES * CANDIDATES}
         [(held,)] = await self._database.fetch(COUNT_HOLDING, row)
         return Took(
             took * 1000,

@@ -28,6 +28,7 @@ INSERT INTO unit (channel_pk, family, text_hash, term_count)
 SELECT unnest(%(channels)s::bigint[]), 'day', '', 1 RETURNING unit_pk, channel_pk"""
 # With few rows the planner would rather sort them than go through the graph.
 THROUGH_THE_GRAPH = "SET LOCAL enable_sort = off"
+NOTHING = "SELECT 0, 0.0 WHERE false"
 COPY = "COPY unit_vector (model_pk, unit_pk, channel_pk, embedding) FROM STDIN (FORMAT BINARY)"
 
 
@@ -106,6 +107,7 @@ async def heap(database, size, monkeypatch):
     if count < index_module.EXACT_SCAN_UP_TO:
         monkeypatch.setattr(index_module, "EXACT_SCAN_UP_TO", 0)
         monkeypatch.setattr(index_module, "GO_ON", f"{index_module.GO_ON}; {THROUGH_THE_GRAPH}")
+        monkeypatch.setattr(index_module, "SEARCH_VECTOR_EXACT", NOTHING)
     heap = Heap(database, dimension)
     await heap.fill(count, dimension)
     return heap
@@ -121,5 +123,13 @@ async def test_a_narrow_scope_gets_all_that_it_may_see(heap, size, report):
 
 async def test_a_graph_scan_that_ends_at_its_first_rows_would_be_noticed(heap, monkeypatch):
     monkeypatch.setattr(index_module, "GO_ON", THROUGH_THE_GRAPH)
+    monkeypatch.setattr(index_module, "SEARCH_VECTOR_EXACT", NOTHING)
     told = await heap.asked(5)
     assert told["0.1 %"]["returned"] < 0.5
+
+
+async def test_where_the_graph_gives_too_few_each_vector_is_compared(heap, monkeypatch):
+    monkeypatch.setattr(index_module, "GO_ON", THROUGH_THE_GRAPH)
+    monkeypatch.setattr(index_module, "SEARCH_VECTOR_EXACT", SEARCH_VECTOR_EXACT)
+    told = await heap.asked(5)
+    assert told["0.1 %"]["returned"] == 1.0

@@ -168,6 +168,11 @@ class Index:
         live, count, df = rows[0]
         return Statistics(int(live), int(count), tuple(df))
 
+    async def said_in(self, scope: Sequence[int]) -> int:
+        """How many messages there are in scope."""
+        rows = await self._database.read(scope, COUNT_MESSAGES)
+        return int(rows[0][0] or 0)
+
     async def being_read(self, scope: Sequence[int]) -> list[str]:
         """The names of the channels in scope whose past has not been read to its end yet."""
         return [row[0] for row in await self._database.read(scope, BEING_READ)]

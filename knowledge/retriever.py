@@ -153,7 +153,9 @@ async def _words(
     statistics = await index.statistics([term_id(word) for word in words], asked_in)
     described = _telling(words, [wanted.weights[word] for word in words], statistics)
     candidates = FOLLOW_UP_CANDIDATES if wanted.leans_back else CANDIDATES
-    essential = _essential(described, candidates)
+    # Of the messages that hold a term, so many are in scope as of all messages.
+    spread = statistics.live_count / max(1, await index.said_in(scope.channel_pks))
+    essential = _essential(described, candidates * max(1.0, spread))
     if not essential:
         return {}, {}
     hits = await index.search_text(scope.channel_pks, essential, MOST_TIMES * candidates, asked_in)
@@ -196,7 +198,7 @@ def _telling(words: Sequence[str], shares: Sequence[float], statistics: Statisti
     return query.best(MOST_TELLING)
 
 
-def _essential(query: Query, candidates: int) -> list[int]:
+def _essential(query: Query, candidates: float) -> list[int]:
     """The known terms that tell most, as many as keep the candidates few; at least one."""
     chosen: list[int] = []
     total = 0

@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from knowledge import retriever as retriever_module
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.embeddings import ModelEmbeddings
@@ -68,6 +69,13 @@ async def test_a_thread_becomes_one_passage(world):
     await world.say(said("1", "Kafka?"), said("2", "too heavy", thread="1", minute=500), said("3", "lunch", minute=900))
     await world.indexer.drain()
     assert await world.found("Kafka", limit=1) == [["1", "2"]]
+
+
+async def test_a_word_that_is_common_elsewhere_brings_what_holds_it_in_a_narrow_scope(world, monkeypatch):
+    monkeypatch.setattr(retriever_module, "CANDIDATES", 2)
+    elsewhere = [said(str(number), f"the kettle boils {'kafka' * (number < 3)}") for number in range(1, 8)]
+    await world.say(*elsewhere, said("b", "the kettle is green", where="board"))
+    assert await world.found("kafka kettle", "board") == [["b"]]
 
 
 async def test_an_edited_message_is_found_whole_before_it_is_cut_again(world):

@@ -162,9 +162,26 @@ async def measure_growth(
     """Fills an empty, migrated database and asks it. Returns what `--json` prints."""
     model = await IndexModels(database).register(MADE_UP, dimension, {})
     filled = await fill(database, talk, model, on_progress)
-    growth = Growth(database, talk, model)
+    scopes = await asked_of(Growth(database, talk, model), queries, on_progress)
+    [sizes] = await database.fetch(BYTES)
+    parts = ("rows", "vectors", "term_index", "graph_index", "other_indexes")
+    return {
+        "messages": talk.messages,
+        "units": filled.units,
+        "scopes": scopes,
+        "raw_sql_p50_ms": scopes[-1]["sql_p50_ms"],
+        "queries": queries,
+        "vectors": "synthetic",
+        "dimension": dimension,
+        "fill_s": round(filled.fill_s, 1),
+        "graph_s": round(filled.graph_s, 1),
+        "bytes": {part: int(size or 0) for part, size in zip(parts, sizes, strict=True)},
+    }
+
+
+async def asked_of(growth: Growth, queries: int, on_progress: Progress) -> list[dict[str, Any]]:
+    """So many questions in each scope, the narrowest first: one entry for each."""
     scopes: list[dict[str, Any]] = []
-    raw_sql_p50_ms = 0.0
     for visible in VISIBLE:
         scope = await growth.scope(visible)
         asked, vectors = await growth.questions(scope, queries), await growth.vectors(scope)
@@ -175,21 +192,7 @@ async def measure_growth(
             took.append(await growth.ask(scope, one, vectors))
             on_progress(f"ask, {visible:.1%} visible", number, len(asked))
         scopes.append(_entry(visible, len(scope.channel_pks), took))
-        raw_sql_p50_ms = round(metrics.percentile([one.sql_milliseconds for one in took], 0.5), 2)
-    [sizes] = await database.fetch(BYTES)
-    parts = ("rows", "vectors", "term_index", "graph_index", "other_indexes")
-    return {
-        "messages": talk.messages,
-        "units": filled.units,
-        "scopes": scopes,
-        "raw_sql_p50_ms": raw_sql_p50_ms,
-        "queries": queries,
-        "vectors": "synthetic",
-        "dimension": dimension,
-        "fill_s": round(filled.fill_s, 1),
-        "graph_s": round(filled.graph_s, 1),
-        "bytes": {part: int(size or 0) for part, size in zip(parts, sizes, strict=True)},
-    }
+    return scopes
 
 
 def _entry(visible: float, channels: int, took: Sequence[Took]) -> dict[str, Any]:

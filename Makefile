@@ -5,8 +5,9 @@ BIN := .venv/bin
 UV ?= uv
 THREADLORE := $(BIN)/threadlore
 DATA ?=
+BENCH_MESSAGES ?= 100000
 
-.PHONY: help setup demo test check lint fmt eval soak fuzz audit day lock clean
+.PHONY: help setup demo test check lint fmt eval bench soak fuzz audit day lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +38,11 @@ fmt: ## put every file into the format, and mend what ruff can mend
 eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --data DIR"
 	@test -n "$(DATA)" || { echo 'Name the data sets: make eval DATA="--data DIR ..."' >&2; exit 2; }
 	$(THREADLORE) eval retrieval $(DATA)
+
+bench: setup ## measure speed on made-up talk: search over BENCH_MESSAGES, indexing, freshness
+	$(THREADLORE) bench retrieval --messages $(BENCH_MESSAGES)
+	$(THREADLORE) bench index
+	$(THREADLORE) bench freshness
 
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
 	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \

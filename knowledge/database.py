@@ -200,11 +200,19 @@ class Database:
             return await cursor.fetchall()
 
     async def read(
-        self, scope: Sequence[int], statement: LiteralString, parameters: dict[str, Any] | None = None
+        self,
+        scope: Sequence[int],
+        statement: LiteralString,
+        parameters: dict[str, Any] | None = None,
+        *,
+        binary: bool = False,
     ) -> list[TupleRow]:
-        """All rows of one statement, `reading`; it finds its scope among the parameters too."""
+        """All rows of one statement, `reading`; it finds its scope among the parameters too.
+
+        `binary`: values come as the server keeps them, not as text.
+        """
         async with self.reading(scope) as connection:
-            cursor = await connection.execute(statement, {**(parameters or {}), "scope": list(scope)})
+            cursor = await connection.execute(statement, {**(parameters or {}), "scope": list(scope)}, binary=binary)
             return await cursor.fetchall()
 
     async def execute(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> int:

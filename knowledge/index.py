@@ -4,25 +4,34 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import sql
 
-from knowledge.database import Database
+from knowledge.database import Connection, Database
 from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
 from knowledge.periods import Period
+from knowledge.units import MAX_LINES
+
+Terms = NDArray[np.int32]
 
 # Up to this many vectors in scope, every one is compared: exact, and faster than a filtered graph scan.
 EXACT_SCAN_UP_TO = 20_000
 
+# OFFSET 0 keeps a sub-select as it is written: rows are looked up by the keys found before it. PostgreSQL cannot know
+# how many channels the wall shows, takes them for few, and would rather go through every message in them.
+
 # The message that asks, where it is kept already.
 ASKING = """
-SELECT m.message_pk, m.terms FROM message m JOIN channel c USING (channel_pk)
-WHERE (c.platform, c.workspace, c.channel_id, m.message_id) = (%(platform)s, %(workspace)s, %(channel)s, %(message)s)
-  AND NOT m.deleted"""
+SELECT m.message_pk, m.terms FROM channel c
+CROSS JOIN LATERAL (SELECT message_pk, terms FROM message m
+                    WHERE m.channel_pk = c.channel_pk AND m.message_id = %(message)s AND NOT m.deleted OFFSET 0) AS m
+WHERE (c.platform, c.workspace, c.channel_id) = (%(platform)s, %(workspace)s, %(channel)s)"""
 
 STATISTICS = f"""
 WITH asking AS ({ASKING})
@@ -34,19 +43,22 @@ SELECT coalesce(sum(live_count), 0) - (SELECT count(*) FROM asking),
 FROM channel"""  # noqa: S608 - constants alone
 
 SEARCH_TEXT = f"""
-SELECT m.message_pk, m.channel_pk, m.posted_at, m.terms, l.unit_pk, l.line_no, u.term_count
+SELECT m.message_pk, m.channel_pk, m.posted_at, array_send(m.terms), l.unit_pk, l.line_no, u.term_count
 FROM messages_holding(%(scope)s, %(terms)s::integer[], %(limit)s) AS held (message_pk)
-JOIN message m USING (message_pk)
-LEFT JOIN unit_line l USING (message_pk)
-LEFT JOIN unit u USING (unit_pk)
-WHERE m.channel_pk = ANY(%(scope)s) AND NOT m.deleted
-  AND m.message_pk IS DISTINCT FROM (SELECT message_pk FROM ({ASKING}) AS asking)"""  # noqa: S608 - constants alone
+CROSS JOIN LATERAL (SELECT message_pk, channel_pk, posted_at, terms FROM message m WHERE m.message_pk = held.message_pk
+                    AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted OFFSET 0) AS m
+LEFT JOIN unit_line l ON l.message_pk = m.message_pk
+LEFT JOIN LATERAL (SELECT term_count FROM unit WHERE unit_pk = l.unit_pk OFFSET 0) AS u ON true
+WHERE m.message_pk IS DISTINCT FROM (SELECT message_pk FROM ({ASKING}) AS asking)"""  # noqa: S608 - constants alone
 
 # What a unit with the question in it is near to is the question itself.
 UNITS_ASKING = f"SELECT l.unit_pk FROM unit_line l JOIN ({ASKING}) AS asking USING (message_pk)"  # noqa: S608 - constants alone
 
 # The graph is scanned on until enough rows are in scope; the outer query puts them in order.
 GO_ON = "SET LOCAL hnsw.iterative_scan = relaxed_order"
+
+# At most ten lines make a unit: over so many messages there are too many vectors, without counting them.
+COUNT_MESSAGES = "SELECT sum(live_count) FROM channel WHERE channel_pk = ANY(%(scope)s)"
 
 COUNT_VECTORS = """
 SELECT count(*) FROM (SELECT FROM unit_vector WHERE model_pk = %(model)s AND channel_pk = ANY(%(scope)s)
@@ -67,9 +79,10 @@ SELECT unit_pk, 1 - distance FROM (
 ORDER BY distance + 0"""
 
 COSINES = f"""
-SELECT unit_pk, 1 - (embedding <=> %(vector)s) FROM unit_vector
-WHERE model_pk = %(model)s AND unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)
-  AND unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
+SELECT wanted.unit_pk, 1 - (v.embedding <=> %(vector)s) FROM unnest(%(units)s::bigint[]) AS wanted (unit_pk)
+CROSS JOIN LATERAL (SELECT embedding FROM unit_vector v WHERE v.model_pk = %(model)s AND v.unit_pk = wanted.unit_pk
+                    AND v.channel_pk = ANY(%(scope)s) OFFSET 0) AS v
+WHERE wanted.unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
 
 # What was said within a time, the latest where that is too much to compare.
 SEARCH_VECTOR_WITHIN = """
@@ -90,11 +103,11 @@ SELECT l.unit_pk, l.line_no, m.message_pk, m.rev, c.platform, c.workspace, c.cha
        c.name, coalesce(p.name, ''), substr(m.body, l.begin_char + 1, l.end_char - l.begin_char), m.posted_at,
        m.permalink
 FROM unit_line l
-JOIN message m USING (message_pk)
+CROSS JOIN LATERAL (SELECT * FROM message m WHERE m.message_pk = l.message_pk
+                    AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted OFFSET 0) AS m
 JOIN channel c USING (channel_pk)
 LEFT JOIN person p ON p.person_pk = m.author_pk
-WHERE l.unit_pk = ANY(%(units)s) AND m.channel_pk = ANY(%(scope)s) AND NOT m.deleted AND c.removed_at IS NULL
-  AND c.hidden_at IS NULL
+WHERE l.unit_pk = ANY(%(units)s) AND c.removed_at IS NULL AND c.hidden_at IS NULL
 ORDER BY l.unit_pk, l.line_no"""
 
 LOOSE_LINES = """
@@ -134,14 +147,13 @@ class Statistics:
     df: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TextHit:
+class TextHit(NamedTuple):
     """A message that holds a search term. `unit_pk` is None until the message has been cut into a unit."""
 
     message_pk: int
     channel_pk: int
     posted_at: datetime | None
-    terms: list[int]
+    terms: Terms
     unit_pk: int | None
     line_no: int | None
     unit_terms: int | None
@@ -173,6 +185,11 @@ class Index:
         live, count, df = rows[0]
         return Statistics(int(live), int(count), tuple(df))
 
+    async def said_in(self, scope: Sequence[int]) -> int:
+        """How many messages there are in scope."""
+        rows = await self._database.read(scope, COUNT_MESSAGES)
+        return int(rows[0][0] or 0)
+
     async def being_read(self, scope: Sequence[int]) -> list[str]:
         """The names of the channels in scope whose past has not been read to its end yet."""
         return [row[0] for row in await self._database.read(scope, BEING_READ)]
@@ -182,7 +199,8 @@ class Index:
     ) -> list[TextHit]:
         """Messages in scope that hold any of the terms, the latest stored first where there are too many."""
         row = {"terms": list(terms), "limit": limit, **_asking(asked_in)}
-        return [TextHit(*hit) for hit in await self._database.read(scope, SEARCH_TEXT, row)]
+        rows = await self._database.read(scope, SEARCH_TEXT, row, binary=True)
+        return [TextHit(pk, channel, posted, _numbers(sent), *place) for pk, channel, posted, sent, *place in rows]
 
     async def search_vector(
         self,
@@ -200,18 +218,20 @@ class Index:
             "limit": limit,
         }
         async with self._database.reading(scope) as connection:
-            counted = await connection.execute(COUNT_VECTORS, {**row, "limit": EXACT_SCAN_UP_TO + 1})
-            found = await counted.fetchone()
-            if found is not None and found[0] <= EXACT_SCAN_UP_TO:
-                cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
-            else:
+            hits: list[VectorHit] = []
+            if not await _are_few(connection, row):
                 await connection.execute(GO_ON)
                 await connection.execute("SET LOCAL hnsw.ef_search = 100")
                 statement = sql.SQL(SEARCH_VECTOR_HNSW).format(
                     dimension=sql.Literal(len(vector)), model=sql.Literal(model_pk)
                 )
                 cursor = await connection.execute(statement, row)
-            hits = [VectorHit(*hit) for hit in await cursor.fetchall()]
+                hits = [VectorHit(*hit) for hit in await cursor.fetchall()]
+            # The graph is left when it was scanned long enough, whether all was found or not.
+            if len(hits) < limit:
+                cursor = await connection.execute(SEARCH_VECTOR_EXACT, row)
+                compared = [VectorHit(*hit) for hit in await cursor.fetchall()]
+                hits = compared if len(compared) > len(hits) else hits
             if asked_in is None:
                 return hits
             asking = await connection.execute(UNITS_ASKING, _asking(asked_in))
@@ -304,6 +324,23 @@ class Index:
             "revs": [int(rev) for _, rev in pairs],
         }
         return {found[0] for found in await self._database.read(scope, STILL_TRUE, row)}
+
+
+async def _are_few(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether the vectors in scope are so few that each is compared."""
+    said = await (await connection.execute(COUNT_MESSAGES, row)).fetchone()
+    if said is not None and (said[0] or 0) > MAX_LINES * EXACT_SCAN_UP_TO:
+        return False
+    found = await (await connection.execute(COUNT_VECTORS, {**row, "limit": EXACT_SCAN_UP_TO + 1})).fetchone()
+    return found is not None and found[0] <= EXACT_SCAN_UP_TO
+
+
+def _numbers(sent: bytes) -> Terms:
+    """The numbers of an array as PostgreSQL sends it: a head of five, then each behind its length in bytes.
+
+    Making Python's own numbers of them took longer than finding them.
+    """
+    return np.frombuffer(sent, dtype=">i4")[6::2]
 
 
 def _asking(message: MessageRef | None) -> dict[str, str]:

@@ -126,13 +126,16 @@ def bm25(tf: Floats, lengths: Floats, mean_length: float, weights: Floats, *, k1
     return saturated @ weights
 
 
-def frequencies(documents: Sequence[Sequence[int]], query: Sequence[int]) -> Floats:
+def frequencies(documents: Sequence[Sequence[int] | NDArray[np.int32]], query: Sequence[int]) -> Floats:
     """How often each query term occurs in each document: (documents, terms)."""
-    column = {term: i for i, term in enumerate(query)}
-    counts = np.zeros((len(documents), len(query)))
-    for row, document in enumerate(documents):
-        for term in document:
-            place = column.get(term)
-            if place is not None:
-                counts[row, place] += 1
-    return counts
+    width = len(query)
+    if not documents or not width:
+        return np.zeros((len(documents), width))
+    words = np.concatenate([np.asarray(document) for document in documents]).astype(np.int64)
+    rows = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
+    order = np.argsort(query)
+    known = np.asarray(query, dtype=np.int64)[order]
+    place = np.minimum(np.searchsorted(known, words), width - 1)
+    hit = known[place] == words
+    counts = np.bincount(rows[hit] * width + order[place[hit]], minlength=len(documents) * width)
+    return counts.reshape(len(documents), width).astype(float)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,7 @@ LEAST_SPREAD = 0.02
 PASSAGE_SHARE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A message that holds query terms: where it stands, and all its terms.
 
     `label` names what else its unit is read by.
@@ -36,7 +36,7 @@ class Hit:
     message_pk: int
     unit: int
     line_no: int
-    terms: Sequence[int]
+    terms: Sequence[int] | NDArray[np.int32]
     label: Hashable = None
 
 
@@ -101,10 +101,12 @@ def rank_words(
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     for row, hit in enumerate(hits):
         rows[hit.unit][hit.line_no] = row
-    line_scores = _line_scores(query, rows, tf, lengths)
+    line_scores = _line_scores(query, hits, tf, lengths)
     units = list(rows)
     firsts = [hits[next(iter(rows[unit].values()))] for unit in units]
-    of_lines = np.array([tf[list(rows[unit].values())].sum(axis=0) for unit in units])
+    of_lines = np.zeros((len(units), tf.shape[1]))
+    place = {unit: i for i, unit in enumerate(units)}
+    np.add.at(of_lines, [place[hit.unit] for hit in hits], tf)
     unit_tf = of_lines + LABEL_SHARE * _label_frequencies(query, firsts, labels or {})
     unit_lengths = np.array(
         [unit_terms.get(unit) or lengths[list(rows[unit].values())].sum() for unit in units], dtype=float
@@ -132,15 +134,14 @@ def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[Hashab
     return counts[[place[hit.label] for hit in hits]]
 
 
-def _line_scores(query: Query, rows: dict[int, dict[int, int]], tf: Floats, lengths: Floats) -> Floats:
+def _line_scores(query: Query, hits: Sequence[Hit], tf: Floats, lengths: Floats) -> Floats:
     spread_tf, spread_lengths = tf.copy(), lengths.copy()
-    for lines in rows.values():
-        for line_no, row in lines.items():
-            for neighbour in (line_no - 1, line_no + 1):
-                other = lines.get(neighbour)
-                spread_lengths[row] += NEIGHBOUR_SHARE * (query.mean_length if other is None else lengths[other])
-                if other is not None:
-                    spread_tf[row] += NEIGHBOUR_SHARE * tf[other]
+    row_of = {(hit.unit, hit.line_no): row for row, hit in enumerate(hits)}
+    for step in (-1, 1):
+        beside = np.array([row_of.get((hit.unit, hit.line_no + step), -1) for hit in hits])
+        is_known = beside >= 0
+        spread_lengths += NEIGHBOUR_SHARE * np.where(is_known, lengths[beside], query.mean_length)
+        spread_tf[is_known] += NEIGHBOUR_SHARE * tf[beside[is_known]]
     return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * NEIGHBOUR_SHARE), query.weights)
 
 

@@ -27,8 +27,11 @@ from knowledge.ranking import FOLLOW_UP_VECTOR_SHARE, VECTOR_SHARE, Hit, Query, 
 from knowledge.scope import Scope
 
 # The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
-CANDIDATES = 4_000
-MOST_CANDIDATES = 8_000
+CANDIDATES = 2_000
+# What a follow-up borrows is spread over more of them.
+FOLLOW_UP_CANDIDATES = 4_000
+# Where the rarest term alone brings more than so many times as much, the latest stored.
+MOST_TIMES = 2
 # So many terms of a question are looked up, and so many of those that tell most are searched for.
 MOST_TERMS = 256
 MOST_TELLING = 64
@@ -188,10 +191,13 @@ async def _words(index: Index, ask: Ask) -> Words:
         return Words({}, {}, {})
     statistics = await index.statistics([term_id(word) for word in words], ask.asked_in)
     described = _telling(words, [weights[word] for word in words], statistics)
-    essential = _essential(described)
+    candidates = FOLLOW_UP_CANDIDATES if ask.wanted.leans_back else CANDIDATES
+    # Of the messages that hold a term, so many are in scope as of all messages.
+    spread = statistics.live_count / max(1, await index.said_in(ask.scope.channel_pks))
+    essential = _essential(described, candidates * max(1.0, spread))
     if not essential:
         return Words({}, {}, {})
-    hits = await index.search_text(ask.scope.channel_pks, essential, MOST_CANDIDATES, ask.asked_in)
+    hits = await index.search_text(ask.scope.channel_pks, essential, MOST_TIMES * candidates, ask.asked_in)
     labels = [Label(hit.channel_pk, period is not None and period.holds(hit.posted_at)) for hit in hits]
     placed = [_place(hit, label) for hit, label in zip(hits, labels, strict=True)]
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
@@ -245,14 +251,14 @@ def _telling(words: Sequence[str], shares: Sequence[float], statistics: Statisti
     return query.best(MOST_TELLING)
 
 
-def _essential(query: Query) -> list[int]:
+def _essential(query: Query, candidates: float) -> list[int]:
     """The known terms that tell most, as many as keep the candidates few; at least one."""
     chosen: list[int] = []
     total = 0
     for term, frequency in zip(query.terms, query.df, strict=True):
         if frequency == 0:
             continue
-        if chosen and total + frequency > CANDIDATES:
+        if chosen and total + frequency > candidates:
             break
         chosen.append(term)
         total += frequency

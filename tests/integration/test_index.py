@@ -72,6 +72,13 @@ async def test_a_thread_becomes_one_passage(world):
     assert await world.found("Kafka", limit=1) == [["1", "2"]]
 
 
+async def test_a_word_that_is_common_elsewhere_brings_what_holds_it_in_a_narrow_scope(world, monkeypatch):
+    monkeypatch.setattr(retriever, "CANDIDATES", 2)
+    elsewhere = [said(str(number), f"the kettle boils {'kafka' * (number < 3)}") for number in range(1, 8)]
+    await world.say(*elsewhere, said("b", "the kettle is green", where="board"))
+    assert await world.found("kafka kettle", "board") == [["b"]]
+
+
 async def test_an_edited_message_is_found_whole_before_it_is_cut_again(world):
     await world.say(said("1", "Kafka?"), said("2", "no", thread="1", minute=1))
     await world.indexer.drain()
@@ -458,11 +465,12 @@ async def test_a_cancelled_order_keeps_what_changed_meanwhile(world, database):
 
 
 async def test_a_large_scope_goes_through_the_graph_and_misses_nothing(world, monkeypatch):
-    await world.say(*(said(str(n), f"text {n} word{n % 7}", minute=n * 1500) for n in range(60)))
+    texts = (f"text {'abcdefg'[n % 7] * 3} {'klmnopqrstu'[n % 11] * 3} {'vwxyz'[n % 5] * 3}" for n in range(60))
+    await world.say(*(said(str(n), text, minute=n * 1500) for n, text in enumerate(texts)))
     await world.indexer.drain()
-    exact = await world.found("text word3", lexical=False, limit=10)
+    exact = await world.found("text ccc nnn", lexical=False, limit=10)
     monkeypatch.setattr("knowledge.index.EXACT_SCAN_UP_TO", 1)
-    graph = await world.found("text word3", lexical=False, limit=10)
+    graph = await world.found("text ccc nnn", lexical=False, limit=10)
     assert len(graph) == len(exact) == 10
     assert len({m for unit in graph for m in unit} & {m for unit in exact for m in unit}) >= 9
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import pytest
 from pgvector import HalfVector
@@ -22,21 +23,24 @@ from knowledge.messages import Visibility
 from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
 from knowledge.passages import Line
+from knowledge.periods import Period
 from knowledge.retriever import Search
 from knowledge.scope import Audience
 from knowledge.wall import reader_of
 from tests.fakes.models import WordEmbedding
-from tests.talk import channel, described, said
+from tests.talk import START, channel, described, said
 
 READER = "threadlore_reader"
 # Without its conditions on channels and messages each of these would show everything there is.
 UNSCOPED = {
     "SEARCH_TEXT": """
-        SELECT m.message_pk, m.channel_pk, m.terms, l.unit_pk, l.line_no, u.term_count FROM message m
-        LEFT JOIN unit_line l USING (message_pk) LEFT JOIN unit u USING (unit_pk)
+        SELECT m.message_pk, m.channel_pk, m.posted_at, array_send(m.terms), l.unit_pk, l.line_no, u.term_count
+        FROM message m LEFT JOIN unit_line l USING (message_pk) LEFT JOIN unit u USING (unit_pk)
         WHERE m.terms && %(terms)s::integer[]""",
     "SEARCH_VECTOR_EXACT": index_module.SEARCH_VECTOR_EXACT.replace("channel_pk = ANY(%(scope)s)", "true"),
     "SEARCH_VECTOR_HNSW": index_module.SEARCH_VECTOR_HNSW.replace("channel_pk = ANY(%(scope)s)", "true"),
+    "SEARCH_VECTOR_WITHIN": index_module.SEARCH_VECTOR_WITHIN.replace("channel_pk = ANY(%(scope)s)", "channel_pk > 0"),
+    "BEGINNINGS": index_module.BEGINNINGS.replace("channel_pk = ANY(%(scope)s)", "true"),
     "LINES": index_module.LINES.replace("m.channel_pk = ANY(%(scope)s)", "true"),
     "LOOSE_LINES": index_module.LOOSE_LINES.replace("m.channel_pk = ANY(%(scope)s)", "true"),
     "STILL_TRUE": index_module.STILL_TRUE.replace("m.channel_pk = ANY(%(scope)s)", "true"),
@@ -77,6 +81,11 @@ class World:
                 return {hit.message_pk for hit in await self.index.search_text(scope, term_ids("kettle"), 10)}
             case "SEARCH_VECTOR_EXACT" | "SEARCH_VECTOR_HNSW":
                 return {hit.unit_pk for hit in await self.index.search_vector(scope, self.model, vector, 10)}
+            case "SEARCH_VECTOR_WITHIN":
+                period = Period(START - timedelta(days=9), START + timedelta(days=9), "then")
+                return set(await self.index.search_vector_within(scope, self.model, vector, 10, period))
+            case "BEGINNINGS":
+                return set(await self.index.beginnings(scope, [1, 2]))
             case "LINES":
                 return {
                     one.message_pk for found in (await self.index.lines(scope, [1, 2], [])).values() for one in found
@@ -120,10 +129,10 @@ async def test_a_statement_that_lost_its_scope_shows_nothing_outside_it_and_with
 async def test_the_whole_search_is_the_same_with_the_wall_as_without(world):
     search = Search(world.index, IndexModels(world.database), {world.embeddings.name: world.embeddings})
     scope = await Access(world.database).scope_for(Audience(channel("general")), None)
-    with_wall = await search.passages("kettle", scope)
+    with_wall = await search.passages("kettle", scope, now=START)
     assert [line.text for passage in with_wall for line in passage.lines] == ["the kettle is green"]
     world.database._reader = None
-    assert await search.passages("kettle", scope) == with_wall
+    assert await search.passages("kettle", scope, now=START) == with_wall
 
 
 async def test_the_reader_can_write_nothing_and_reach_no_other_table(world):

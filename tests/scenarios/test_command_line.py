@@ -183,6 +183,32 @@ def test_answers_are_measured_by_their_words_and_by_what_they_cite(threadlore, t
     assert found["model"]
 
 
+@pytest.mark.model
+def test_speed_is_measured_in_databases_of_its_own_and_printed_as_one_document(threadlore):
+    import psycopg
+
+    def measured(*order):
+        result = threadlore("bench", *order, "--json")
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)
+
+    searched = measured("retrieval", "--messages", "200", "--queries", "2")
+    assert (searched["messages"], searched["units"] > 0, searched["raw_sql_p50_ms"] > 0) == (200, True, True)
+    named = {"visible", "p50_ms", "p95_ms", "recall@10_vs_exact", "returned_share"}
+    assert all(named <= set(scope) for scope in searched["scopes"])
+    assert {scope["returned_share"] for scope in searched["scopes"]} == {1.0}
+    indexed = measured("index", "--messages", "12")
+    named = "messages_per_s raw_embedder_texts_per_s texts_embedded efficiency lexical_ready_s dense_ready_s"
+    assert set(named.split()) <= set(indexed)
+    followed = measured("freshness", "--events", "2")
+    for kind in ("post_to_lexical_ms", "post_to_dense_ms", "edit_ms", "delete_ms"):
+        assert list(followed[kind]) == ["p50", "p95", "p99"]
+    with psycopg.connect(threadlore.database_url) as connection:
+        left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ 'bench|eval'").fetchall()
+        kept = connection.execute("SELECT count(*) FROM message").fetchone()
+    assert (left, kept) == ([], (0,))
+
+
 def test_doctor_tells_what_to_mend(threadlore, tmp_path):
     result = threadlore("doctor", "--json", MODEL__PATH="/no/such.gguf", EMBEDDING__PATH="/no/other.gguf")
     checks = {check["name"]: check for check in json.loads(result.stdout)}

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from knowledge.lexical import TERM_RULES, bm25, frequencies, idf, query_terms, term_id, term_ids, terms
 
@@ -50,6 +52,17 @@ def test_a_rare_term_tells_more_and_none_tells_less_than_nothing():
 
 def test_frequencies_count_repeats():
     assert frequencies([[1, 1, 2], [3]], [1, 2]).tolist() == [[2, 1], [0, 0]]
+
+
+numbers = st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3)
+
+
+@given(st.lists(st.lists(numbers)), st.lists(numbers, unique=True))
+def test_frequencies_are_those_of_counting_one_by_one(documents, query):
+    expected = [[float(document.count(term)) for term in query] for document in documents]
+    assert frequencies(documents, query).tolist() == expected
+    as_sent = [np.array(document, dtype=">i4") for document in documents]
+    assert frequencies(as_sent, query).tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,18 @@ PASSAGE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class Switches:
+    """Which parts of a search are at work: all of them, unless it is measured what one is worth.
+
+    `lexical`, `dense`: the search by words and by meaning. `context`: a line is read with its neighbours.
+    """
+
+    lexical: bool = True
+    dense: bool = True
+    context: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A message that holds query terms: where it stands, and all its terms."""
 
@@ -81,7 +93,12 @@ class Query:
 
 
 def rank_words(
-    query: Query, hits: Sequence[Hit], unit_terms: dict[int, int], labels: Mapping[int, Sequence[int]] | None = None
+    query: Query,
+    hits: Sequence[Hit],
+    unit_terms: dict[int, int],
+    labels: Mapping[int, Sequence[int]] | None = None,
+    *,
+    neighbour_share: float = NEIGHBOUR_SHARE,
 ) -> dict[int, Scored]:
     """BM25 of units and of lines with their neighbours, from the messages that hold query terms.
 
@@ -95,7 +112,7 @@ def rank_words(
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     for row, hit in enumerate(hits):
         rows[hit.unit][hit.line_no] = row
-    line_scores = _line_scores(query, rows, tf, lengths)
+    line_scores = _line_scores(query, rows, tf, lengths, neighbour_share)
     units = list(rows)
     firsts = [hits[next(iter(rows[unit].values()))] for unit in units]
     of_lines = np.array([tf[list(rows[unit].values())].sum(axis=0) for unit in units])
@@ -126,16 +143,18 @@ def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[int, S
     return counts[[place[hit.channel] for hit in hits]]
 
 
-def _line_scores(query: Query, rows: dict[int, dict[int, int]], tf: Floats, lengths: Floats) -> Floats:
+def _line_scores(
+    query: Query, rows: dict[int, dict[int, int]], tf: Floats, lengths: Floats, neighbour_share: float
+) -> Floats:
     spread_tf, spread_lengths = tf.copy(), lengths.copy()
     for lines in rows.values():
         for line_no, row in lines.items():
             for neighbour in (line_no - 1, line_no + 1):
                 other = lines.get(neighbour)
-                spread_lengths[row] += NEIGHBOUR_SHARE * (query.mean_length if other is None else lengths[other])
+                spread_lengths[row] += neighbour_share * (query.mean_length if other is None else lengths[other])
                 if other is not None:
-                    spread_tf[row] += NEIGHBOUR_SHARE * tf[other]
-    return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * NEIGHBOUR_SHARE), query.weights)
+                    spread_tf[row] += neighbour_share * tf[other]
+    return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * neighbour_share), query.weights)
 
 
 def fuse(

@@ -19,7 +19,18 @@ from knowledge.lexical import term_id, terms
 from knowledge.messages import MessageRef
 from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
-from knowledge.ranking import FOLLOW_UP_VECTOR_SHARE, VECTOR_SHARE, Hit, Query, Scored, fuse, line_score, rank_words
+from knowledge.ranking import (
+    FOLLOW_UP_VECTOR_SHARE,
+    NEIGHBOUR_SHARE,
+    VECTOR_SHARE,
+    Hit,
+    Query,
+    Scored,
+    Switches,
+    fuse,
+    line_score,
+    rank_words,
+)
 from knowledge.scope import Scope
 
 # The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
@@ -33,6 +44,7 @@ VECTOR_HITS = 100
 WORD_HITS = 30
 # Units whose lines are fetched, before overlapping passages are dropped.
 SHORTLIST = 60
+EVERYTHING_ON = Switches()
 
 
 class Search:
@@ -54,8 +66,7 @@ class Search:
         *,
         earlier: Sequence[Exchange] = (),
         limit: int = 10,
-        lexical: bool = True,
-        dense: bool = True,
+        switches: Switches = EVERYTHING_ON,
         asked_in: MessageRef | None = None,
     ) -> list[Passage]:
         """The best passages in scope, best first, no two sharing most of their lines.
@@ -67,9 +78,9 @@ class Search:
         if not scope.channel_pks:
             return []
         wanted = sought(query, earlier)
-        near = await self._near(wanted) if dense else None
+        near = await self._near(wanted) if switches.dense else None
         async with self._index.snapshot() as index:
-            words, loose = await _words(index, wanted, scope, asked_in) if lexical else ({}, {})
+            words, loose = await _words(index, wanted, scope, asked_in, switches) if switches.lexical else ({}, {})
             cosines, looked_up = await _cosines(index, near, scope, words, asked_in) if near else ({}, {})
             share = FOLLOW_UP_VECTOR_SHARE if wanted.leans_back else VECTOR_SHARE
             ranked = fuse(words, cosines, looked_up, vector_share=share)[:SHORTLIST]
@@ -141,7 +152,7 @@ def _document(passage: Passage) -> Document:
 
 
 async def _words(
-    index: Index, wanted: Sought, scope: Scope, asked_in: MessageRef | None
+    index: Index, wanted: Sought, scope: Scope, asked_in: MessageRef | None, switches: Switches
 ) -> tuple[dict[int, Scored], dict[int, int]]:
     """The units that hold the question's words, scored; and among them the messages that are in no unit yet."""
     words = sorted(wanted.weights, key=lambda word: -wanted.weights[word])[:MOST_TERMS]
@@ -158,7 +169,8 @@ async def _words(
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
     names = dict(zip(scope.channel_pks, scope.channel_names, strict=True))
     labels = {pk: [term_id(term) for term in terms(names.get(pk, ""))] for pk in {hit.channel_pk for hit in hits}}
-    return rank_words(described, placed, lengths, labels), loose
+    share = NEIGHBOUR_SHARE if switches.context else 0.0
+    return rank_words(described, placed, lengths, labels, neighbour_share=share), loose
 
 
 async def _cosines(

@@ -6,7 +6,7 @@ UV ?= uv
 THREADLORE := $(BIN)/threadlore
 DATA ?=
 
-.PHONY: help setup demo test check lint fmt eval soak fuzz audit day lock clean
+.PHONY: help setup demo test check lint fmt eval beside soak fuzz audit day lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,10 @@ fmt: ## put every file into the format, and mend what ruff can mend
 eval: setup ## measure retrieval on question sets: make eval DATA="--data DIR --data DIR"
 	@test -n "$(DATA)" || { echo 'Name the data sets: make eval DATA="--data DIR ..."' >&2; exit 2; }
 	$(THREADLORE) eval retrieval $(DATA)
+
+beside: setup ## measure our search beside LangChain's vector store and plain BM25; DATA as for eval, JSON=1
+	@test -n "$(DATA)" || { echo 'Name the data sets: make beside DATA="--data DIR ..."' >&2; exit 2; }
+	@sh tools/beside.sh $(DATA)
 
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
 	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \

@@ -7,7 +7,7 @@ THREADLORE := $(BIN)/threadlore
 DATA ?=
 BENCH_MESSAGES ?= 100000
 
-.PHONY: help setup demo test check lint fmt eval bench soak fuzz audit day lock clean
+.PHONY: help setup demo test check lint fmt eval beside bench soak fuzz audit day lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,10 @@ bench: setup ## measure speed on made-up talk: search over BENCH_MESSAGES, index
 	$(THREADLORE) bench retrieval --messages $(BENCH_MESSAGES)
 	$(THREADLORE) bench index
 	$(THREADLORE) bench freshness
+
+beside: setup ## measure our search beside LangChain's vector store and plain BM25; DATA as for eval, JSON=1
+	@test -n "$(DATA)" || { echo 'Name the data sets: make beside DATA="--data DIR ..."' >&2; exit 2; }
+	@sh tools/beside.sh $(DATA)
 
 soak: setup ## load and fault runs in full size; hours, and prints what it measures
 	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \

@@ -27,6 +27,20 @@ LEAST_SPREAD = 0.02
 PASSAGE_SHARE = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """Which parts of a search are at work: all of them, unless it is measured what one is worth.
+
+    `lexical`, `dense`: the search by words and by meaning. `context`: a line is read with its neighbours. `priors`:
+    when something was said speaks for it.
+    """
+
+    lexical: bool = True
+    dense: bool = True
+    context: bool = True
+    priors: bool = True
+
+
 class Hit(NamedTuple):
     """A message that holds query terms: where it stands, and all its terms.
 
@@ -88,6 +102,8 @@ def rank_words(
     hits: Sequence[Hit],
     unit_terms: dict[int, int],
     labels: Mapping[Hashable, Sequence[int]] | None = None,
+    *,
+    neighbour_share: float = NEIGHBOUR_SHARE,
 ) -> dict[int, Scored]:
     """BM25 of units and of lines with their neighbours, from the messages that hold query terms.
 
@@ -101,7 +117,7 @@ def rank_words(
     rows: dict[int, dict[int, int]] = defaultdict(dict)
     for row, hit in enumerate(hits):
         rows[hit.unit][hit.line_no] = row
-    line_scores = _line_scores(query, hits, tf, lengths)
+    line_scores = _line_scores(query, hits, tf, lengths, neighbour_share)
     units = list(rows)
     firsts = [hits[next(iter(rows[unit].values()))] for unit in units]
     of_lines = np.zeros((len(units), tf.shape[1]))
@@ -134,15 +150,15 @@ def _label_frequencies(query: Query, hits: Sequence[Hit], labels: Mapping[Hashab
     return counts[[place[hit.label] for hit in hits]]
 
 
-def _line_scores(query: Query, hits: Sequence[Hit], tf: Floats, lengths: Floats) -> Floats:
+def _line_scores(query: Query, hits: Sequence[Hit], tf: Floats, lengths: Floats, neighbour_share: float) -> Floats:
     spread_tf, spread_lengths = tf.copy(), lengths.copy()
     row_of = {(hit.unit, hit.line_no): row for row, hit in enumerate(hits)}
     for step in (-1, 1):
         beside = np.array([row_of.get((hit.unit, hit.line_no + step), -1) for hit in hits])
         is_known = beside >= 0
-        spread_lengths += NEIGHBOUR_SHARE * np.where(is_known, lengths[beside], query.mean_length)
-        spread_tf[is_known] += NEIGHBOUR_SHARE * tf[beside[is_known]]
-    return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * NEIGHBOUR_SHARE), query.weights)
+        spread_lengths += neighbour_share * np.where(is_known, lengths[beside], query.mean_length)
+        spread_tf[is_known] += neighbour_share * tf[beside[is_known]]
+    return bm25(spread_tf, spread_lengths, query.mean_length * (1 + 2 * neighbour_share), query.weights)
 
 
 def fuse(

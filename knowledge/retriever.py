@@ -23,7 +23,18 @@ from knowledge.models import IndexModels
 from knowledge.passages import Line, Passage
 from knowledge.periods import Period
 from knowledge.priors import When, preferred, when_of
-from knowledge.ranking import FOLLOW_UP_VECTOR_SHARE, VECTOR_SHARE, Hit, Query, Scored, fuse, line_score, rank_words
+from knowledge.ranking import (
+    FOLLOW_UP_VECTOR_SHARE,
+    NEIGHBOUR_SHARE,
+    VECTOR_SHARE,
+    Hit,
+    Query,
+    Scored,
+    Switches,
+    fuse,
+    line_score,
+    rank_words,
+)
 from knowledge.scope import Scope
 
 # The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
@@ -42,6 +53,7 @@ WORD_HITS = 30
 OF_THEN = 30
 # Units whose lines are fetched, before overlapping passages are dropped.
 SHORTLIST = 60
+EVERYTHING_ON = Switches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,7 @@ class Ask:
     when: When
     scope: Scope
     asked_in: MessageRef | None
+    switches: Switches
 
 
 class Label(NamedTuple):
@@ -92,8 +105,7 @@ class Search:
         *,
         earlier: Sequence[Exchange] = (),
         limit: int = 10,
-        lexical: bool = True,
-        dense: bool = True,
+        switches: Switches = EVERYTHING_ON,
         asked_in: MessageRef | None = None,
         now: datetime | None = None,
     ) -> list[Passage]:
@@ -106,16 +118,18 @@ class Search:
         """
         if not scope.channel_pks:
             return []
-        ask = Ask(sought(query, earlier), when_of(query, now or datetime.now(UTC)), scope, asked_in)
-        near = await self._near(ask.wanted) if dense else None
+        now = now or datetime.now(UTC)
+        when = when_of(query, now) if switches.priors else When(now, None, wants_latest=False)
+        ask = Ask(sought(query, earlier), when, scope, asked_in, switches)
+        near = await self._near(ask.wanted) if switches.dense else None
         async with self._index.snapshot() as index:
-            words = await _words(index, ask) if lexical else Words({}, {}, {})
+            words = await _words(index, ask) if switches.lexical else Words({}, {}, {})
             cosines, looked_up = await _cosines(index, ask, near, words) if near else ({}, {})
             share = FOLLOW_UP_VECTOR_SHARE if ask.wanted.leans_back else VECTOR_SHARE
             fused = fuse(words.scored, cosines, looked_up, vector_share=share)
-            undated = [scored.unit for scored in fused if scored.unit not in words.said_at]
-            said_at = words.said_at | await index.beginnings(scope.channel_pks, undated)
-            ranked = preferred(fused, said_at, ask.when)[:SHORTLIST]
+            if switches.priors:
+                fused = await _by_time(index, ask, fused, words)
+            ranked = fused[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [words.loose[scored.unit] for scored in ranked if scored.unit in words.loose]
             lines = await index.lines(scope.channel_pks, units, alone)
@@ -203,7 +217,21 @@ async def _words(index: Index, ask: Ask) -> Words:
     lengths = {hit.unit_pk: hit.unit_terms for hit in hits if hit.unit_pk is not None and hit.unit_terms}
     loose = {-hit.message_pk: hit.message_pk for hit in hits if hit.unit_pk is None}
     said_at = {place.unit: hit.posted_at for place, hit in zip(placed, hits, strict=True)}
-    return Words(rank_words(described, placed, lengths, _labels(labels, ask.scope, period)), loose, said_at)
+    scored = rank_words(
+        described,
+        placed,
+        lengths,
+        _labels(labels, ask.scope, period),
+        neighbour_share=NEIGHBOUR_SHARE if ask.switches.context else 0.0,
+    )
+    return Words(scored, loose, said_at)
+
+
+async def _by_time(index: Index, ask: Ask, fused: Sequence[Scored], words: Words) -> list[Scored]:
+    """The units with what speaks for each by when it was said."""
+    undated = [scored.unit for scored in fused if scored.unit not in words.said_at]
+    said_at = words.said_at | await index.beginnings(ask.scope.channel_pks, undated)
+    return preferred(fused, said_at, ask.when)
 
 
 def _labels(labels: Iterable[Label], scope: Scope, period: Period | None) -> dict[Hashable, list[int]]:

@@ -10,12 +10,13 @@ from bot.config import load_settings
 from bot.evaluation.abstention import abstention_document, judged
 from bot.evaluation.laboratory import stocked_with
 from bot.evaluation.report_file import Report, check_report, write_report
+from bot.evaluation.retrieval import measured
 from bot.evaluation.tables import abstention_table, retrieval_table
 from bot.sufficiency import sufficiency_for
 from bot.terminal import out, print_json, run
 from bot.wiring import evaluation_embeddings, open_servers
 from knowledge.evaluation.datasets import read_any_set, read_question_set
-from knowledge.evaluation.run import evaluate_retrieval
+from knowledge.evaluation.run import PARTS
 
 evaluate = typer.Typer(help="Measure the bot on question sets.", no_args_is_help=True)
 
@@ -45,10 +46,7 @@ def retrieval(
         entries: list[dict[str, Any]] = []
         async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
             for questions in sets:
-                async with stocked_with(servers.database_url, questions, embeddings) as bench:
-                    entries += await evaluate_retrieval(
-                        bench.library, questions, embeddings.name, ablate=ablate, on_progress=bench.show
-                    )
+                entries += await measured(servers.database_url, questions, embeddings, PARTS if ablate else ())
         write_report(report, "retrieval", {"sets": entries})
         if as_json:
             print_json({"sets": entries})

@@ -24,6 +24,7 @@ from knowledge.index import Index
 from knowledge.messages import Deleted, MessageRef, Posted, SourceMessage, Version
 from knowledge.models import IndexModels
 from knowledge.ports import EmbeddingModel
+from knowledge.ranking import Switches
 from knowledge.retriever import Search
 from knowledge.scope import Audience, Scope
 
@@ -119,7 +120,8 @@ class Watcher:
         by_meaning = vector is not None
 
         async def finds() -> bool:
-            found = await search.passages(question, self._scope, limit=LIMIT, lexical=not by_meaning, dense=by_meaning)
+            legs = Switches(lexical=not by_meaning, dense=by_meaning)
+            found = await search.passages(question, self._scope, limit=LIMIT, switches=legs)
             return any(line.ref == ref for passage in found for line in passage.lines)
 
         return finds

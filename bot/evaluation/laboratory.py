@@ -12,7 +12,7 @@ from bot.wiring import open_export
 from knowledge.database import Database, drop_database, ensure_database
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation.datasets import QuestionSet
-from knowledge.evaluation.library import Library, stocked
+from knowledge.evaluation.library import Library, Nameless, stocked
 from knowledge.evaluation.library import Progress as ProgressOf
 from knowledge.migrate import migrate
 
@@ -27,11 +27,17 @@ class Bench:
 
 
 @asynccontextmanager
-async def stocked_with(server_url: str, questions: QuestionSet, embeddings: ModelEmbeddings) -> AsyncIterator[Bench]:
-    """Imports and indexes one set into a fresh database. Errors: `UnreadableSource`, `KnowledgeUnavailable`."""
+async def stocked_with(
+    server_url: str, questions: QuestionSet, embeddings: ModelEmbeddings, *, speaker: bool = True
+) -> AsyncIterator[Bench]:
+    """Imports and indexes one set into a fresh database; without `speaker`, as if nobody had signed anything.
+
+    Errors: `UnreadableSource`, `KnowledgeUnavailable`.
+    """
     async with fresh_database(server_url) as database:
         with bars(questions.name) as show:
-            export = open_export(questions.corpus, workspace=questions.name)
+            signed = open_export(questions.corpus, workspace=questions.name)
+            export = signed if speaker else Nameless(signed)
             yield Bench(database, await stocked(database, export, embeddings, show), show)
 
 

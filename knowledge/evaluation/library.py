@@ -1,8 +1,8 @@
 """A question set, taken in as messages and indexed: what its questions are asked of."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from knowledge.access import Access
@@ -12,6 +12,7 @@ from knowledge.embeddings import ModelEmbeddings
 from knowledge.importer import Importer
 from knowledge.index import Index
 from knowledge.indexer import Indexer
+from knowledge.messages import Entry, Person, Posted
 from knowledge.models import IndexModels
 from knowledge.ports import Export
 from knowledge.retriever import Search
@@ -59,3 +60,28 @@ async def stocked(database: Database, export: Export, embeddings: ModelEmbedding
     channels = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
     [(ends_at,)] = await database.fetch(LAST)
     return Library(search, everything, channels, report.written, index_s, ends_at)
+
+
+class Nameless:
+    """An export whose messages say nothing of who wrote them: neither their words nor their units hold a name."""
+
+    def __init__(self, export: Export) -> None:
+        self.name = export.name
+        self.bytes_total = export.bytes_total
+        self._export = export
+
+    @property
+    def bytes_read(self) -> int:
+        """How far reading is."""
+        return self._export.bytes_read
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything but people."""
+        for entry in self._export.entries():
+            match entry:
+                case Posted(message):
+                    yield Posted(replace(message, author=None, author_name=""))
+                case Person():
+                    continue
+                case _:
+                    yield entry

@@ -2,21 +2,46 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from knowledge.evaluation import metrics
 from knowledge.evaluation.datasets import Query, QuestionSet
 from knowledge.evaluation.library import Library, Progress
 from knowledge.passages import Passage
+from knowledge.ranking import Switches
 
 PASSAGES = 20
-PARTS = ("lexical", "dense", "history")
-"""What --ablate can switch off."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Part:
+    """A part that `--ablate` switches off.
+
+    `history`: the talk before a question is told. `speaker`: messages have authors; without, in a library of its own.
+    """
+
+    name: str
+    switches: Switches = field(default_factory=Switches)
+    history: bool = True
+    speaker: bool = True
+
+
+WHOLE = Part("")
+PARTS = (
+    Part("context", Switches(context=False)),
+    Part("lexical", Switches(lexical=False)),
+    Part("dense", Switches(dense=False)),
+    Part("history", history=False),
+    Part("priors", Switches(priors=False)),
+    Part("speaker", speaker=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question brought: message ids in the order in which they would be cited, and unit by unit."""
+
     query: Query
     lines: tuple[str, ...]
     units: tuple[tuple[str, ...], ...]
@@ -24,37 +49,37 @@ class _Asked:
 
 
 async def evaluate_retrieval(
-    library: Library, questions: QuestionSet, embedder: str, *, ablate: bool, on_progress: Progress
-) -> list[dict[str, Any]]:
-    """Asks a stocked library its questions. Returns one entry, and one for each part switched off if asked to."""
-    entries: list[dict[str, Any]] = []
-    for part in (None, *(PARTS if ablate else ())):
-        asked = await _ask_all(library, questions, part, on_progress)
-        entry = _entry(questions.name, asked, embedder, part)
-        entry |= {"messages": library.messages, "index_s": round(library.index_s, 2)}
-        entries.append(entry)
-    return entries
+    library: Library, questions: QuestionSet, embedder: str, off: Part, on_progress: Progress
+) -> dict[str, Any]:
+    """Asks a library its questions with one part off, or as `WHOLE`. The library was stocked as `off.speaker` says."""
+    asked = await ask_all(library, questions, off, on_progress)
+    views = [view for view, on in (("line", off.switches.lexical), ("unit", off.switches.dense)) if on]
+    return {
+        "name": questions.name,
+        "queries": len(asked),
+        "embedder": embedder,
+        "views": views,
+        **({"without": off.name} if off.name else {}),
+        **figures(asked),
+        "messages": library.messages,
+        "index_s": round(library.index_s, 2),
+    }
 
 
-async def _ask_all(library: Library, questions: QuestionSet, off: str | None, on_progress: Progress) -> list[_Asked]:
-    asked: list[_Asked] = []
+async def ask_all(library: Library, questions: QuestionSet, off: Part, on_progress: Progress) -> list[Asked]:
+    """Every question that has a relevant message, asked with one part off."""
+    asked: list[Asked] = []
     # A question without a relevant message has no rank to measure.
     queries = [query for query in questions.queries if query.relevant]
     for number, query in enumerate(queries, start=1):
         scope = library.scope(query.channel)
-        earlier = query.earlier if off != "history" else ()
+        earlier = query.earlier if off.history else ()
         started = time.perf_counter()
         passages = await library.search.passages(
-            query.text,
-            scope,
-            earlier=earlier,
-            limit=PASSAGES,
-            lexical=off != "lexical",
-            dense=off != "dense",
-            now=library.ends_at,
+            query.text, scope, earlier=earlier, limit=PASSAGES, switches=off.switches, now=library.ends_at
         )
         took = (time.perf_counter() - started) * 1000
-        asked.append(_Asked(query, _cited_order(passages), _units(passages), took))
+        asked.append(Asked(query, _cited_order(passages), _units(passages), took))
         on_progress("ask", number, len(queries))
     return asked
 
@@ -69,7 +94,8 @@ def _units(passages: Sequence[Passage]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(line.ref.message_id for line in passage.lines) for passage in passages)
 
 
-def _entry(name: str, asked: Sequence[_Asked], embedder: str, off: str | None) -> dict[str, Any]:
+def figures(asked: Sequence[Asked]) -> dict[str, Any]:
+    """How well lines and units were ranked, and how long it took, as `--json` prints it."""
     best = [metrics.highest_grade(one.query.relevant) for one in asked]
 
     def line(measure: Callable[[Sequence[str], dict[str, int], int], float], k: int) -> list[float]:
@@ -89,13 +115,7 @@ def _entry(name: str, asked: Sequence[_Asked], embedder: str, off: str | None) -
     units = {"hit@5": unit(5), "hit@10": unit(10)}
     times = [one.milliseconds for one in asked]
     shown = [len(u) for one in asked for u in one.units[:10]]
-    views = [view for view, part in (("line", "lexical"), ("unit", "dense")) if off != part]
     return {
-        "name": name,
-        "queries": len(asked),
-        "embedder": embedder,
-        "views": views,
-        **({"without": off} if off else {}),
         "line": _means(lines),
         "unit": {**_means(units), "mean_lines": round(metrics.mean([float(n) for n in shown]), 2)},
         "query_ms": {

@@ -12,6 +12,7 @@ from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.jobs import Jobs
 from knowledge.models import IndexModels
+from knowledge.ranking import Switches
 from knowledge.retriever import Search
 from knowledge.scope import Audience
 from knowledge.unit_table import Vectors
@@ -88,7 +89,7 @@ def good(n):
 
 async def lost_neighbours(shore, numbers):
     """Those of the bad message's own day that meaning does not find."""
-    return [n for n in numbers if not await shore.finds(good(n), str(n), lexical=False)]
+    return [n for n in numbers if not await shore.finds(good(n), str(n), switches=Switches(lexical=False))]
 
 
 @pytest.mark.timeout(1800)
@@ -105,8 +106,8 @@ async def test_one_text_that_kills_is_given_up_alone_and_all_others_are_found(da
     assert stub.asked("POISON") <= TRIES
     assert shore.engine.restarts <= TRIES
     assert shore.engine.trouble == ""
-    assert await shore.finds("POISON", "0", dense=False)
-    assert not await shore.finds("POISON", "0", lexical=False)
+    assert await shore.finds("POISON", "0", switches=Switches(dense=False))
+    assert not await shore.finds("POISON", "0", switches=Switches(lexical=False))
     (status,) = await Jobs(database).channels()
     assert (status.units, status.waiting, status.parked) == (messages, 0, 1)
 
@@ -134,7 +135,7 @@ async def test_talk_that_goes_on_that_day_does_not_wake_a_text_that_was_given_up
     while await fresh.index_batch():
         pass
     assert stub.asked("POISON") == sent
-    assert await shore.finds(good(9), "9", lexical=False)
+    assert await shore.finds(good(9), "9", switches=Switches(lexical=False))
 
 
 async def test_an_order_to_reindex_gives_it_another_chance(database, stub):

@@ -19,6 +19,7 @@ from knowledge.index import Index
 from knowledge.indexer import FAMILIES_PER_BATCH, Indexer
 from knowledge.lexical import term_ids
 from knowledge.models import IndexModels
+from knowledge.ranking import Switches
 from knowledge.retriever import Search
 from knowledge.scope import Audience
 from tests.chaos.builder import SUCCESSOR
@@ -73,7 +74,7 @@ class Change:
         """Counts which of some words are not found by meaning."""
         scope = await Access(self.database).scope_for(Audience(), None)
         for word in self.dice.sample(self._told_apart(), LOOKED_FOR):
-            passages = await self.search.passages(word, scope, lexical=False, limit=1)
+            passages = await self.search.passages(word, scope, switches=Switches(lexical=False), limit=1)
             self.missed += [line.text for one in passages for line in one.lines] != [word]
 
     def _told_apart(self):

@@ -17,6 +17,7 @@ from knowledge.jobs import Jobs
 from knowledge.lexical import term_ids
 from knowledge.messages import Visibility
 from knowledge.models import IndexModels
+from knowledge.ranking import Switches
 from knowledge.retriever import ScopedRetriever, Search, passage_of
 from knowledge.scope import Audience, Scope
 from tests.fakes.models import Mirrored, WordEmbedding
@@ -121,7 +122,7 @@ async def test_a_question_that_is_kept_already_changes_nothing_about_what_is_fou
     await world.indexer.drain()
     asked = said("3", "where does the olive press stand, and the wagon?", minute=601)
     question = asked.message
-    options = {"dense": dense, "asked_in": question.ref}
+    options = {"switches": Switches(dense=dense), "asked_in": question.ref}
     before = await world.search.passages(question.text, await world.scope(), **options)
     await world.say(asked)
     for _ in range(2):
@@ -141,7 +142,7 @@ async def test_a_question_that_is_kept_already_changes_nothing_about_what_is_fou
         assert shown[0] == shown[1]
         assert shown[0]
         await world.indexer.drain()
-    counted = await world.search.passages(question.text, await world.scope(), dense=dense)
+    counted = await world.search.passages(question.text, await world.scope(), switches=Switches(dense=dense))
     assert counted[0].lines[-1].ref == question.ref
 
 
@@ -162,7 +163,7 @@ async def test_an_edit_is_found_by_its_new_words_at_once_and_never_shown_in_the_
     await world.say(said("1", "we use Kafka"))
     await world.indexer.drain()
     await world.say(said("1", "we use Postgres", edited=1))
-    assert await world.found("Postgres", dense=False) == [["1"]]
+    assert await world.found("Postgres", switches=Switches(dense=False)) == [["1"]]
     passages = await world.search.passages("Kafka", await world.scope())
     assert all("Kafka" not in line.text for passage in passages for line in passage.lines)
 
@@ -196,8 +197,8 @@ async def test_a_deletion_while_embedding_is_not_undone_by_the_late_write(world,
 async def test_scope_stands_in_both_searches(world):
     await world.say(said("1", "budget for ovens"), said("2", "budget for layoffs", where="board"))
     await world.indexer.drain()
-    for options in ({"dense": False}, {"lexical": False}):
-        assert await world.found("budget layoffs", "general", **options) == [["1"]]
+    for switches in (Switches(dense=False), Switches(lexical=False)):
+        assert await world.found("budget layoffs", "general", switches=switches) == [["1"]]
     nothing = Scope(Audience(), (), ())
     assert await world.search.passages("budget", nothing) == []
 
@@ -289,7 +290,7 @@ async def test_a_text_that_failed_and_is_taken_after_all_has_its_vector_and_no_b
     world.model.poison = None
     await world.indexer.drain()
     assert await database.fetch("SELECT * FROM unit_failure") == []
-    assert await world.found("poison", lexical=False) == [["1"]]
+    assert await world.found("poison", switches=Switches(lexical=False)) == [["1"]]
 
 
 async def test_a_cancelled_order_does_not_forget_a_text_that_waits_for_its_next_try(world, database):
@@ -351,14 +352,14 @@ async def test_another_model_builds_a_second_index_and_takes_over_when_complete(
     active = await world.models.active()
     assert active is not None
     assert active.name == "words"
-    assert await world.found("text 3", lexical=False, limit=1) == [["3"]]
+    assert await world.found("text 3", switches=Switches(lexical=False), limit=1) == [["3"]]
     await indexer.drain()
     active = await world.models.active()
     assert active is not None
     assert (active.name, active.dimension) == ("other", 2048)
     assert await database.fetch("SELECT count(DISTINCT model_pk), count(*) FROM unit_vector") == [(1, 20)]
     search = Search(Index(database), world.models, {"other": ModelEmbeddings(successor)})
-    passages = await search.passages("text 3", await world.scope(), lexical=False, limit=1)
+    passages = await search.passages("text 3", await world.scope(), switches=Switches(lexical=False), limit=1)
     assert passages[0].lines[0].ref.message_id == "3"
 
 
@@ -375,7 +376,7 @@ async def found_while_another_model_is_built(world):
     async def found():
         count = 0
         for word in words:
-            passages = await search.passages(word, scope, lexical=False, limit=1)
+            passages = await search.passages(word, scope, switches=Switches(lexical=False), limit=1)
             count += [line.text for one in passages for line in one.lines] == [word]
         return count
 
@@ -468,9 +469,9 @@ async def test_a_large_scope_goes_through_the_graph_and_misses_nothing(world, mo
     texts = (f"text {'abcdefg'[n % 7] * 3} {'klmnopqrstu'[n % 11] * 3} {'vwxyz'[n % 5] * 3}" for n in range(60))
     await world.say(*(said(str(n), text, minute=n * 1500) for n, text in enumerate(texts)))
     await world.indexer.drain()
-    exact = await world.found("text ccc nnn", lexical=False, limit=10)
+    exact = await world.found("text ccc nnn", switches=Switches(lexical=False), limit=10)
     monkeypatch.setattr("knowledge.index.EXACT_SCAN_UP_TO", 1)
-    graph = await world.found("text ccc nnn", lexical=False, limit=10)
+    graph = await world.found("text ccc nnn", switches=Switches(lexical=False), limit=10)
     assert len(graph) == len(exact) == 10
     assert len({m for unit in graph for m in unit} & {m for unit in exact for m in unit}) >= 9
 

@@ -143,10 +143,11 @@ def test_an_evaluation_prints_one_document_whatever_its_texts_hold(threadlore, t
     (tmp_path / "corpus.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "queries.jsonl").write_text(json.dumps(query))
     (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\t1\t1\n")
-    result = threadlore("eval", "retrieval", "--data", str(tmp_path), "--json")
+    result = threadlore("eval", "retrieval", "--data", str(tmp_path), "--ablate", "--json")
     assert result.returncode == 0, result.stderr
-    [found] = json.loads(result.stdout)["sets"]
+    [found, *ablated] = json.loads(result.stdout)["sets"]
     assert found["line"]["recall@5"] == 1.0
+    assert [entry["without"] for entry in ablated] == ["context", "lexical", "dense", "history", "speaker"]
 
 
 @pytest.mark.model

@@ -26,6 +26,15 @@ def test_a_line_gains_from_its_neighbours():
     assert far[10].lines[0] == alone[10].lines[0]
 
 
+def test_a_line_read_without_its_neighbours_gains_nothing_from_them_and_its_unit_loses_nothing():
+    hits = [Hit(1, 10, 0, [LUNCH]), Hit(2, 10, 1, [KAFKA, LUNCH])]
+    beside = rank_words(QUERY, hits, {10: 3})
+    without = rank_words(QUERY, hits, {10: 3}, neighbour_share=0.0)
+    alone = rank_words(QUERY, hits[:1], {10: 1}, neighbour_share=0.0)
+    assert without[10].lines[0] == alone[10].lines[0] < beside[10].lines[0]
+    assert without[10].words == beside[10].words
+
+
 def test_without_hits_nothing_is_ranked():
     assert rank_words(QUERY, [], {}) == {}
 

@@ -1,8 +1,9 @@
 """Threadlore's search beside what people would use in its place, on the same sets in the same run: `make beside`.
 
-python -m tests.beside.run --data DIR [--data DIR…] [--without langchain-messages] [--json]
+python -m tests.beside.run --data DIR [--data DIR…] [--every 4] [--without langchain-messages] [--json]
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +27,15 @@ def main(
     without: Annotated[
         list[str], typer.Option(help="langchain-messages or langchain-units: texts that would take long to embed.")
     ] = [],  # noqa: B006 - Typer copies it
+    every: Annotated[int, typer.Option(min=1, help="Only every n-th question of each set.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measures each way on each set, in a fresh database."""
 
     async def work():
         settings = load_settings()
-        sets = [read_question_set(folder) for folder in data]
+        whole = [read_question_set(folder) for folder in data]
+        sets = [replace(one, queries=tuple(query for query in one.queries if query.relevant)[::every]) for one in whole]
         entries = []
         async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
             for questions in sets:

@@ -212,13 +212,20 @@ class Database:
         `binary`: values come as the server keeps them, not as text.
         """
         async with self.reading(scope) as connection:
-            cursor = await connection.execute(statement, {**(parameters or {}), "scope": list(scope)}, binary=binary)
+            cursor = await connection.execute(
+                statement, {**(parameters or {}), "scope": array_of(scope)}, binary=binary
+            )
             return await cursor.fetchall()
 
     async def execute(self, statement: LiteralString, parameters: dict[str, Any] | None = None) -> int:
         """One statement in a transaction of its own. Returns how many rows it touched."""
         async with self.transaction() as connection:
             return (await connection.execute(statement, parameters)).rowcount
+
+
+def array_of(numbers: Sequence[int]) -> str:
+    """Keys as PostgreSQL reads an array of them. A thousand channels take the driver a millisecond, each time."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def environment_of(url: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from psycopg import sql
 
-from knowledge.database import Connection, Database
+from knowledge.database import Connection, Database, array_of
 from knowledge.kept import kept
 from knowledge.messages import ChannelRef, MessageRef
 from knowledge.passages import Line
@@ -212,7 +212,7 @@ class Index:
     ) -> list[VectorHit]:
         """Units in scope nearest to the vector, nearest first, as many as exist up to the limit."""
         row: dict[str, Any] = {
-            "scope": list(scope),
+            "scope": array_of(scope),
             "model": model_pk,
             "vector": HalfVector(list(vector)),
             "limit": limit,

@@ -45,6 +45,8 @@ SELECT * FROM unnest(%(units)s::bigint[], %(numbers)s::integer[], %(messages)s::
                      %(ends)s::integer[])"""
 COPY_VECTORS = "COPY unit_vector (model_pk, unit_pk, channel_pk, embedding) FROM STDIN (FORMAT BINARY)"
 GO_ON_FROM = "SELECT setval(pg_get_serial_sequence('unit', 'unit_pk'), %(last)s)"
+# To make one text of half a million counts takes the driver a while, in which the database hears nothing.
+PATIENTLY = "SET LOCAL idle_in_transaction_session_timeout = 0"
 STATISTICS = "ANALYZE message, term, unit, unit_line, unit_vector, channel"
 
 
@@ -88,6 +90,7 @@ async def fill(database: Database, talk: Talk, model: IndexModel, on_progress: P
     await writer.write(database, waiting)
     on_progress("write", writer.written, talk.messages)
     async with database.transaction() as connection:
+        await connection.execute(PATIENTLY)
         await writer.ledger.settle(connection)
         await connection.execute(GO_ON_FROM, {"last": max(1, writer.units)})
     graph_s = await _build(database, indexes, on_progress)
@@ -144,11 +147,13 @@ class _Writer:
         for (channel_pk, _), found in words.items():
             self.ledger.replace(channel_pk, None, found)
         async with database.transaction() as connection:
+            await connection.execute(PATIENTLY)
             written = await (await connection.execute(UPSERT, rows)).fetchall()
         pks = {(channel_pk, message_id): pk for channel_pk, message_id, pk, *_ in written}
         cut = list(self._cut(said, pks))
         vectors = self._vectors(cut)
         async with database.transaction() as connection:
+            await connection.execute(PATIENTLY)
             await connection.execute(ADD_UNITS, _unit_columns(cut))
             await connection.execute(ADD_LINES, _line_columns(cut))
             async with connection.cursor().copy(COPY_VECTORS) as copy:

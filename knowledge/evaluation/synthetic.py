@@ -55,6 +55,7 @@ class Talk:
 
     messages: int
     seed: int = 7
+    per_day: int = PER_DAY
 
     @property
     def topics(self) -> int:
@@ -74,8 +75,8 @@ class Talk:
 
     def days(self) -> Iterator[list[Uttered]]:
         """The talk day by day. A thread ends on the day it began."""
-        for day, done in enumerate(range(0, self.messages, PER_DAY)):
-            yield list(self._day(day, min(PER_DAY, self.messages - done)))
+        for day, done in enumerate(range(0, self.messages, self.per_day)):
+            yield list(self._day(day, min(self.per_day, self.messages - done)))
 
     def _day(self, day: int, count: int) -> Iterator[Uttered]:
         dice = np.random.default_rng((self.seed, day))

@@ -34,7 +34,7 @@ EVERYTHING = {
         FROM unit_vector v JOIN unit u USING (unit_pk) JOIN channel c ON c.channel_pk = v.channel_pk""",
     "index": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
 }
-TALK = Talk(2_300)
+TALK = Talk(500, per_day=300)
 
 
 def shown(_step, _done, _total):
@@ -67,14 +67,14 @@ async def test_a_bulk_fill_leaves_the_rows_of_archive_and_indexer(database, fill
     at_once = await everything(bulk)
     for name, rows in slowly.items():
         assert at_once[name] == rows, name
-    assert told.units == len(slowly["unit"]) > 500
+    assert told.units == len(slowly["unit"]) > 100
     assert len(slowly["message"]) == TALK.messages
 
 
 async def test_what_comes_after_a_bulk_fill_gets_keys_of_its_own(filled):
     bulk, told = filled
     indexer = Indexer(bulk, ModelEmbeddings(WordEmbedding(dimension=DIMENSION)))
-    more = [one.message for day in Talk(2_300, seed=8).days() for one in day][2_200:]
+    more = [one.message for day in Talk(400, seed=8, per_day=350).days() for one in day][350:]
     await Archive(bulk).record([Posted(one) for one in more])
     await indexer.drain()
     [(units,)] = await bulk.fetch("SELECT count(*) FROM unit")

@@ -87,16 +87,18 @@ WHERE wanted.unit_pk NOT IN ({UNITS_ASKING})"""  # noqa: S608 - constants alone
 # What was said within a time, the latest where that is too much to compare.
 SEARCH_VECTOR_WITHIN = """
 SELECT unit_pk, 1 - distance FROM (
-    SELECT v.unit_pk, v.embedding <=> %(vector)s AS distance
+    SELECT said.unit_pk, v.embedding <=> %(vector)s AS distance
     FROM (SELECT unit_pk FROM unit
           WHERE channel_pk = ANY(%(scope)s) AND starts_at >= %(start)s AND starts_at < %(end)s
           ORDER BY starts_at DESC LIMIT %(most)s) AS said
-    JOIN unit_vector v USING (unit_pk)
-    WHERE v.model_pk = %(model)s AND v.channel_pk = ANY(%(scope)s)) AS scanned
+    CROSS JOIN LATERAL (SELECT embedding FROM unit_vector v WHERE v.model_pk = %(model)s AND v.unit_pk = said.unit_pk
+                        AND channel_pk = ANY(%(scope)s) OFFSET 0) AS v) AS scanned
 ORDER BY distance + 0 LIMIT %(limit)s"""
 
 BEGINNINGS = """
-SELECT unit_pk, starts_at FROM unit WHERE unit_pk = ANY(%(units)s) AND channel_pk = ANY(%(scope)s)"""
+SELECT wanted.unit_pk, u.starts_at FROM unnest(%(units)s::bigint[]) AS wanted (unit_pk)
+CROSS JOIN LATERAL (SELECT starts_at FROM unit WHERE unit_pk = wanted.unit_pk
+                    AND channel_pk = ANY(%(scope)s) OFFSET 0) AS u"""
 
 LINES = """
 SELECT l.unit_pk, l.line_no, m.message_pk, m.rev, c.platform, c.workspace, c.channel_id, m.message_id, c.channel_pk,

@@ -31,6 +31,7 @@ TALK = {
         [("Sorrel", "Kafka went away")],
     ],
     "dense": [[("Sorrel", "Sails over here")], [("Sorrel", "Sails we had")]],
+    "priors": [[("Medlar", "We oil the mill")], [("Sorrel", "We oil the mill")]],
     "history": [[("Sorrel", "That cheese is cold")], [("Sorrel", "Boats are painted in March")]],
 }
 QUESTIONS = {
@@ -38,15 +39,21 @@ QUESTIONS = {
     "context": ("Which door has the press for olives?", "0-1", ()),
     "lexical": ("Kafka lunch", "6-0", ()),
     "dense": ("What sails had we?", "1-0", ()),
+    "priors": ("Who oils the mill in April?", "0-0", ()),
     "history": ("And when was that?", "1-0", (Exchange("Are the boats painted?", "Yes."),)),
 }
+
+
+def _when(part, n, m):
+    """Where a message stands: by its number, or where time plays a part, in a month of its own."""
+    return {"ts": f"2026-{4 + n:02}-10T09:00:00"} if part == "priors" else {"seq": APART * n + m}
 
 
 @pytest.fixture
 def corpus(tmp_path):
     path = tmp_path / "corpus.jsonl"
     rows = [
-        {"id": f"{part}:{n}-{m}", "channel": part, "author": author, "text": text, "seq": APART * n + m}
+        {"id": f"{part}:{n}-{m}", "channel": part, "author": author, "text": text, **_when(part, n, m)}
         for part, stretches in TALK.items()
         for n, stretch in enumerate(stretches)
         for m, (author, text) in enumerate(stretch)
@@ -72,7 +79,7 @@ async def test_each_part_is_missed_where_a_question_hangs_on_it(server_url, corp
     ):
         whole = {part.name: await place(signed, part.name, WHOLE) for part in PARTS}
         off = {part.name: await place(signed if part.speaker else unsigned, part.name, part) for part in PARTS}
-    assert whole == {"speaker": 1, "context": 0.5, "lexical": 1, "dense": 1, "history": 1}
+    assert whole == {"speaker": 1, "context": 0.5, "lexical": 1, "dense": 1, "history": 1, "priors": 1}
     assert [name for name in whole if off[name] >= whole[name]] == []
 
 

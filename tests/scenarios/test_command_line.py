@@ -147,7 +147,7 @@ def test_an_evaluation_prints_one_document_whatever_its_texts_hold(threadlore, t
     assert result.returncode == 0, result.stderr
     [found, *ablated] = json.loads(result.stdout)["sets"]
     assert found["line"]["recall@5"] == 1.0
-    assert [entry["without"] for entry in ablated] == ["context", "lexical", "dense", "history", "speaker"]
+    assert [entry["without"] for entry in ablated] == ["context", "lexical", "dense", "history", "priors", "speaker"]
 
 
 @pytest.mark.model

@@ -9,9 +9,9 @@ from knowledge.passages import Line, Passage
 from tests.talk import channel
 
 
-def passage(*texts, keys=None):
+def passage(*texts, keys=None, who="robot"):
     lines = [
-        Line(key, 1, MessageRef(channel("general"), str(key)), 1, "general", "robot", text, None, "")
+        Line(key, 1, MessageRef(channel("general"), str(key)), 1, "general", who, text, None, "")
         for key, text in zip(keys or [hash((i, text)) for i, text in enumerate(texts)], texts, strict=True)
     ]
     return Passage(1, "general", tuple(lines), 1.0)
@@ -39,8 +39,13 @@ def test_most_of_the_same_lines_count_as_one():
     assert kept([passage("a", "b", keys=(1, 2)), passage("b", "c", keys=(2, 3))]) == ["a", "b"]
 
 
-def test_a_word_more_is_no_repetition_of_a_short_text():
+def test_a_word_more_is_no_repetition():
     assert len(kept([passage("the deploy is frozen"), passage("the deploy is not frozen")])) == 2
+
+
+def test_two_people_who_say_the_same_are_two():
+    wagon = "the wagon is repaired"
+    assert len(kept([passage(wagon, keys=(1,), who="Kumquat"), passage(wagon, keys=(2,), who="Quince")])) == 2
 
 
 @given(st.lists(st.text(max_size=30), max_size=30), st.integers(1, 5))

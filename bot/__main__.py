@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, backup, measure, operate, serve
+from bot.commands import admin, backup, bench_engine, measure, operate, serve
 from bot.telemetry import setup_logging
 
 app = typer.Typer(
@@ -16,6 +16,11 @@ for group in (serve.group, admin.group, operate.group, backup.group):
     app.registered_commands.extend(group.registered_commands)
 app.add_typer(operate.models, name="models")
 app.add_typer(measure.evaluate, name="eval")
+bench = typer.Typer(help="Measure how fast the bot is.", no_args_is_help=True)
+bench.callback()(lambda: None)
+for group in (bench_engine.group,):
+    bench.registered_commands.extend(group.registered_commands)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

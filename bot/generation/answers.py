@@ -49,16 +49,16 @@ class Answer:
         """Its first step begins now."""
         self.started = time.perf_counter()
 
-    def write(self, token: int, piece: bytes) -> list[Event]:
-        """Takes the token that the model chose, -1 for the end; returns what to show, and the end if this is it."""
+    def write(self, token: int | None, piece: bytes) -> list[Event]:
+        """Takes the token that the model chose, None at the end; returns what to show, and the end if this is it."""
         if not self.first:
             self.first = time.perf_counter()
         text = ""
-        if token >= 0:
+        if token is not None:
             self.tokens.append(token)
             self.written += 1
             text = self.stops.push(self.characters.decode(piece))
-        reason: Reason | None = "stop" if token < 0 or self.stops.stopped else None
+        reason: Reason | None = "stop" if token is None or self.stops.stopped else None
         if reason is None and self.written >= self.request.max_tokens:
             reason = "length"
         if reason is not None:

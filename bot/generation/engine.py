@@ -15,7 +15,7 @@ import structlog
 
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.generation.child import COMMAND, Child, Mailbox
-from bot.generation.failures import Quarantine, Restarts, key_of
+from bot.generation.failures import TRIES, Quarantine, Restarts, key_of
 from bot.generation.keeper import Keeper
 from bot.generation.loading import check_gguf
 from bot.generation.sequence import (
@@ -39,7 +39,8 @@ from bot.generation.sequence import (
 log = structlog.get_logger()
 
 CANCEL_SECONDS = 2.0
-# Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more.
+# Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more; where several
+# share the model, as long as each of the others may.
 MOST_DEATHS = 3
 
 
@@ -219,7 +220,7 @@ class Engine:
             self._quarantine.blame(key)
             if self._quarantine.holds(key):
                 log.error("prompt_quarantined", step=type(work).__name__, quarantined_count=len(self._quarantine))
-        if deaths >= MOST_DEATHS:
+        if deaths >= max(MOST_DEATHS, self.spec.parallel + TRIES):
             raise ModelUnavailable from death
 
     async def _try(self, work: Work) -> AsyncGenerator[Event, None]:

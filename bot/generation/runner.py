@@ -211,9 +211,12 @@ class Model:
         llama_cpp.llama_sampler_free(sampler)
 
     def sample(self, sampler: Any, place: int) -> int:
-        """The token behind the one at `place` of the last step, or -1 when the model ends its answer there."""
-        token = int(llama_cpp.llama_sampler_sample(sampler, self._context, place))
-        return -1 if llama_cpp.llama_vocab_is_eog(self._vocabulary, token) else token
+        """The token behind the one at `place` of the last step."""
+        return int(llama_cpp.llama_sampler_sample(sampler, self._context, place))
+
+    def ends(self, token: int) -> bool:
+        """Whether a token is the end of an answer."""
+        return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
 
     def _load_lora(self, path: str, scale: float) -> tuple[Any, float]:
         adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
@@ -274,6 +277,7 @@ class Model:
             tokenizer=TOKENIZERS.get(llama_cpp.llama_vocab_type(self._vocabulary), ""),
             threads=self.threads,
             parallel=self.sequences,
+            writing_threads=llama_cpp.llama_n_threads(self._context),
         )
 
     def _metadata(self, key: str) -> str:

@@ -59,7 +59,7 @@ class Generate:
     `max_tokens` 0: the empty answer, for which nothing is read. `temperature` 0: always the likeliest token that
     `logit_bias` (token and what is added to its logit), the penalties (over the last 64 tokens of the answer) and
     `grammar` (GBNF, whose root is `root`) leave; `top_k` 0, `top_p` 1 and `min_p` 0 leave all.
-    `alone`: no step of the model may work on anything beside it.
+    `alone`: no step of the model may work on anything beside it. `goes_on`: where the model would end, it must not.
     """
 
     request_id: str
@@ -79,6 +79,7 @@ class Generate:
     static_segments: int = 0
     lora: str = ""
     alone: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class Report:
     threads: int
     has_network: bool = True
     parallel: int = 1
+    writing_threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

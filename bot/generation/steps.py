@@ -78,7 +78,10 @@ class LoadedModel(Protocol):
         """Gives a sampler back."""
 
     def sample(self, sampler: Any, place: int) -> int:
-        """The token behind the one at `place` of the last step, or -1 at the end of the answer."""
+        """The token behind the one at `place` of the last step."""
+
+    def ends(self, token: int) -> bool:
+        """Whether a token is the end of an answer."""
 
 
 class RefusalError(Exception):
@@ -229,9 +232,11 @@ class Steps:
         if not one.ends:
             return
         token = self._model.sample(answer.sampler, place)
-        if token >= 0:
+        if self._model.ends(token) and not answer.request.goes_on:
+            events = answer.write(None, b"")
+        else:
             self._scheduler.wrote(one.request_id)
-        events = answer.write(token, self._model.piece(token) if token >= 0 else b"")
+            events = answer.write(token, self._model.piece(token))
         yield from events
         if events and isinstance(events[-1], Finished):
             self.release(one.request_id)

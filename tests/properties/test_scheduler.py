@@ -221,18 +221,27 @@ def test_who_has_a_sequence_to_himself_gets_a_token_within_as_many_steps_as_ther
     checked(schedules, check)
 
 
-class Greedy(Scheduler):
-    """The mutant: prompts first, and the room is no concern of its."""
+class PromptsFirst(Scheduler):
+    """The mutant: while there is a prompt to read, nobody writes."""
+
+    def _slices(self, members):
+        return super()._slices(members)[-1:]
+
+
+class Careless(Scheduler):
+    """The mutant: the room is no concern of its."""
 
     def _slices(self, members):
         self._cells = 10**6
-        return super()._slices(sorted(members, key=lambda held: -held.missing))[:1]
+        return super()._slices(members)
 
 
-def test_a_scheduler_that_lets_prompts_go_first_is_noticed():
-    orders = [("ask", {"prompt": 1, "wanted": 8, "ends": 8, "shared": 0, "adapter": "", "alone": False}), ("step", 1)]
-    orders += [("ask", {**orders[0][1], "prompt": 16})] * 2 + [("step", 3)]
-    shape = {"slots": 3, "over": 0, "cells": CONTEXT}
+def test_schedulers_that_break_a_bound_are_noticed():
+    one = {"prompt": 1, "wanted": 8, "ends": 8, "shared": 0, "adapter": "", "alone": False}
+    orders = [("ask", one), ("step", 1), ("ask", {**one, "prompt": 4}), ("ask", {**one, "prompt": 4}), ("step", 8)]
+    shape = {"slots": 3, "over": 9, "cells": CONTEXT}
     obeyed(model_of(shape), orders)
-    with pytest.raises(AssertionError):
-        obeyed(model_of(shape, scheduler=Greedy(slots=3, context=CONTEXT, cells=CONTEXT, budget=3)), orders)
+    for make in (PromptsFirst, Careless):
+        broken = make(slots=3, context=CONTEXT, cells=CONTEXT, budget=12)
+        with pytest.raises(AssertionError):
+            obeyed(model_of(shape, scheduler=broken), orders)

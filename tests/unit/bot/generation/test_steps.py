@@ -45,7 +45,7 @@ class WrittenModel:
         return self.tokenize(text)[: self.report.n_ctx]
 
     def piece(self, token):
-        return bytes([token])
+        return bytes([token]) if token >= 0 else b""
 
     def has_lora(self, name):
         return name in {"", "style"}
@@ -95,6 +95,9 @@ class WrittenModel:
     def sample(self, sampler, place):
         assert place in self.places, "nothing was to be chosen there"
         return next(sampler)
+
+    def ends(self, token):
+        return token < 0
 
 
 class Child:
@@ -178,6 +181,14 @@ def test_no_tokens_wanted_is_an_empty_answer_for_which_nothing_is_read():
     model = WrittenModel("a")
     assert Child(model).run(prompt(max_tokens=0)) == [Finished("1", "length")]
     assert (model.steps, model.samplers) == ([], 0)
+
+
+def test_who_must_go_on_does_so_behind_the_end():
+    model = WrittenModel(answers={"1": "ab"})
+    model.open_sampler = lambda request: iter([97, -1, 98, 99])
+    model.close_sampler = lambda sampler: None
+    events = Child(model).run(prompt(max_tokens=4, goes_on=True))
+    assert (text_of(events), events[-1].reason, events[-1].new_tokens) == ("abc", "length", 4)
 
 
 def test_several_are_written_at_once_and_each_says_only_its_own():

@@ -14,7 +14,7 @@ THINGS = ("build", "release", "dashboard", "backup", "login page", "invoice run"
 DEEDS = ("was moved to the new server", "failed twice at night", "is slow since the update", "works again")
 REASONS = ("the disk was full", "a certificate had run out", "the queue was blocked", "nobody had renewed the licence")
 LONGEST = 200
-BESIDE = 50  # tokens of the template, the question and the last line, about
+BESIDE = 30  # tokens of the template, the question and the last line, about
 
 
 async def prompts_of(count: Count, report: Report, number: int, tokens: int) -> list[tuple[Segment, ...]]:

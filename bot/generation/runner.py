@@ -106,7 +106,8 @@ class Model:
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:
             raise LoadError(
-                f"There is not enough memory for a context of {spec.n_ctx} tokens with {spec.path}.",
+                f"There is not enough memory for a context of {self.cells} tokens with {spec.path}"
+                f"{', ' + str(self.sequences) + ' answers at once' if self.sequences > 1 else ''}.",
                 on_gpu=self._on_gpu,
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)

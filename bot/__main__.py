@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, backup, bench, label, measure, measure_answers, operate, serve
+from bot.commands import admin, backup, bench, bench_engine, label, measure, measure_answers, operate, serve
 from bot.telemetry import setup_logging
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.add_typer(operate.models, name="models")
 for group in (measure_answers.group, label.group):
     measure.evaluate.registered_commands.extend(group.registered_commands)
 app.add_typer(measure.evaluate, name="eval")
+bench.bench.registered_commands.extend(bench_engine.group.registered_commands)
 app.add_typer(bench.bench, name="bench")
 
 

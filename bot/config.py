@@ -96,7 +96,19 @@ class ModelSettings(Section):
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
     max_tokens: int = Field(default=96, ge=8, le=8192, description="Longest answer in tokens.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
-    parallel: int = Field(default=1, ge=1, le=256, description="Questions answered at once; others wait their turn.")
+    parallel: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description="Questions answered at once; others wait their turn. A model here takes memory for that many "
+        "contexts: of 4096 tokens, 94 MB each with the small default model, about 600 MB each with one of 8 B.",
+    )
+    cells: int = Field(
+        default=0,
+        ge=0,
+        description="Tokens that all questions answered at once may have together, to save memory; when they are used "
+        "up, the youngest waits. 0: each has a context of its own, which is faster on a CPU.",
+    )
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,

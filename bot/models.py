@@ -46,6 +46,8 @@ class ChatSpec:
     temperature: float
     sha256: str | None
     prompt_tokens: int | None
+    parallel: int = 1
+    cells: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,16 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
         )
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens)
     path = spec.path or default_chat_model(home)
-    engine = Engine(ModelSpec(str(path), n_ctx=spec.context, gpu_layers=spec.gpu_layers, threads=spec.threads or 0))
+    engine = Engine(
+        ModelSpec(
+            str(path),
+            n_ctx=spec.context,
+            gpu_layers=spec.gpu_layers,
+            threads=spec.threads or 0,
+            parallel=spec.parallel,
+            cells=spec.cells,
+        )
+    )
     engine.check_files()
     await asyncio.to_thread(_verify, path, spec.sha256, home)
     stack.push_async_callback(engine.close)

@@ -305,9 +305,7 @@ def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
 
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
-    spec = ChatSpec(
-        **{**settings.model.model_dump(exclude={"parallel"}), "api_key": secret(settings.model.api_key) or ""}
-    )
+    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": secret(settings.model.api_key) or ""})
     return await open_chat_model(spec, home_of(settings), stack)
 
 

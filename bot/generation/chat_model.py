@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from bot.generation.engine import Engine
 from bot.generation.sequence import Finished, Generate, Report
@@ -21,7 +21,8 @@ ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"
 class LlamaChatModel(BaseChatModel):
     """Answers through a local model. Asynchronous only; closing the stream ends the model's work.
 
-    `lora` names one of the engine's adapters; "" is the model alone. Each answer carries
+    `lora` names one of the engine's adapters; "" is the model alone. How a token is chosen is said by fields of the
+    names that `Generate` uses, or for one call by keywords of the same names. Each answer carries
     `usage_metadata` (tokens read, of those taken from memory, tokens written) and `response_metadata`
     (`finish_reason`, `prefill_ms`, `generation_ms`, `model_name`).
     Errors: `ModelUnavailable`, `QuestionTooLong`.
@@ -32,7 +33,14 @@ class LlamaChatModel(BaseChatModel):
     engine: Engine
     max_tokens: int = 512
     temperature: float = 0.0
+    top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = Field(default_factory=dict)
+    grammar: str = ""
     seed: int = 0
     stop: list[str] | None = None
     lora: str = ""
@@ -102,16 +110,27 @@ class LlamaChatModel(BaseChatModel):
         self, turns: list[ChatTurn], report: Report, stop: list[str] | None, options: dict[str, Any]
     ) -> Generate:
         words = (*FAMILIES[report.template].stop, *(self.stop or ()), *(stop or ()))
+
+        def chosen(name: str) -> Any:
+            return options.get(name, getattr(self, name))
+
         return Generate(
             self.engine.new_request_id(),
             render(turns, report.template, thinks=report.thinks),
-            max_tokens=int(options.get("max_tokens", self.max_tokens)),
-            temperature=float(options.get("temperature", self.temperature)),
-            top_p=float(options.get("top_p", self.top_p)),
+            max_tokens=int(chosen("max_tokens")),
+            temperature=float(chosen("temperature")),
+            top_k=int(chosen("top_k")),
+            top_p=float(chosen("top_p")),
+            min_p=float(chosen("min_p")),
+            repeat_penalty=float(chosen("repeat_penalty")),
+            presence_penalty=float(chosen("presence_penalty")),
+            frequency_penalty=float(chosen("frequency_penalty")),
+            logit_bias=tuple((int(token), float(bias)) for token, bias in chosen("logit_bias").items()),
+            grammar=str(chosen("grammar")),
             stop=tuple(dict.fromkeys(words)),
-            seed=int(options.get("seed", self.seed)),
+            seed=int(chosen("seed")),
             static_segments=static_segments(turns, report.template),
-            lora=str(options.get("lora", self.lora)),
+            lora=str(chosen("lora")),
         )
 
 

@@ -20,9 +20,11 @@ from bot.generation.sequence import (
     Report,
     Request,
     Shutdown,
+    Step,
     decode,
     encode,
 )
+from bot.generation.shares import SharedClock
 
 # What llama.cpp and the dynamic linker may need; settings and tokens are not among it.
 INHERITED = ("PATH", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
@@ -51,9 +53,11 @@ class Child:
         self._first: asyncio.Future[Ready | Failed | None] = asyncio.get_running_loop().create_future()
         self._stderr: deque[bytes] = deque(maxlen=STDERR_LINES)
         self._tasks = (asyncio.create_task(self._read()), asyncio.create_task(self._drain_stderr()))
-        self._begun: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._step: frozenset[str] = frozenset()
         self._ended_by_us = False
-        self.heard_at = asyncio.get_running_loop().time()
+        self.work = SharedClock()
+        self.heard_at = _now()
         self.dead = False
 
     @classmethod
@@ -92,9 +96,14 @@ class Child:
         words = self.last_words.lower()
         return killed or any(one in words for one in OUT_OF_MEMORY)
 
-    def begun(self, request_id: str) -> int | None:
-        """How far the child had come with a request, as in `Progress`; None: it had not begun it."""
-        return self._begun.get(request_id)
+    def at_work_on(self, request_id: str) -> int | None:
+        """How far the child has come with a request, as in `Progress`; None: it is not what it works on just now."""
+        return self._done.get(request_id, 0) if request_id in self._step else None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one request waits for events."""
+        return len(self._mailboxes) > 1
 
     async def loaded(self) -> Report | Failed | None:
         """The report once the model is loaded; None when the child died over it."""
@@ -112,14 +121,15 @@ class Child:
         if self.dead:
             mailbox.put_nowait(None)
         if not self._mailboxes:
-            self.heard_at = asyncio.get_running_loop().time()
+            self.heard_at = _now()
         self._mailboxes[request_id] = mailbox
         return mailbox
 
     def close_mailbox(self, request_id: str) -> None:
         """Events of this request are dropped from now on."""
         self._mailboxes.pop(request_id, None)
-        self._begun.pop(request_id, None)
+        if self._done.pop(request_id, None) is not None:
+            self.work.share(len(self._done), _now())
 
     def kill(self) -> None:
         """Ends the process at once."""
@@ -152,7 +162,7 @@ class Child:
             while stdout is not None:
                 (length,) = LENGTH.unpack(await stdout.readexactly(LENGTH.size))
                 event = decode(await stdout.readexactly(length))
-                self.heard_at = asyncio.get_running_loop().time()
+                self.heard_at = _now()
                 self._deliver(event)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
@@ -164,11 +174,14 @@ class Child:
             case Ready() | Failed(request_id=""):
                 if not self._first.done():
                     self._first.set_result(event)
+            case Step():
+                self._step = frozenset(event.request_ids)
             case _:
                 mailbox = self._mailboxes.get(getattr(event, "request_id", ""))
                 if mailbox is not None:
                     if isinstance(event, Progress):
-                        self._begun[event.request_id] = max(event.done, self._begun.get(event.request_id, 0))
+                        self._done[event.request_id] = max(event.done, self._done.get(event.request_id, 0))
+                        self.work.share(len(self._done), _now())
                     mailbox.put_nowait(event)  # type: ignore[arg-type] # the child sends events only
 
     def _die(self) -> None:
@@ -182,6 +195,10 @@ class Child:
         stderr = self._process.stderr
         while stderr is not None and (chunk := await stderr.read(STDERR_READ)):
             self._stderr.append(chunk)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def clean_environment(parent: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -15,7 +15,7 @@ import structlog
 
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.generation.child import COMMAND, Child, Mailbox
-from bot.generation.failures import Quarantine, Restarts, key_of
+from bot.generation.failures import TRIES, Quarantine, Restarts, key_of
 from bot.generation.keeper import Keeper
 from bot.generation.loading import check_gguf
 from bot.generation.sequence import (
@@ -39,16 +39,17 @@ from bot.generation.sequence import (
 log = structlog.get_logger()
 
 CANCEL_SECONDS = 2.0
-# Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more.
+# Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more; where several
+# share the model, as long as each of the others may.
 MOST_DEATHS = 3
 
 
 class ChildDied(Exception):
-    """The child ended before a request did. `begun`: how far it had come with it; None: it had only waited."""
+    """The child ended before a request did. `done`: how far it had come with it; None: its last step was for others."""
 
-    def __init__(self, begun: int | None) -> None:
+    def __init__(self, done: int | None) -> None:
         super().__init__()
-        self.begun = begun
+        self.done = done
 
 
 class Engine:
@@ -56,7 +57,8 @@ class Engine:
 
     A request whose child dies is asked once more, of a fresh child; one that two children died of is never asked again.
     Units: seconds. `silence`: the longest a working child may say nothing before it counts as hung and
-    is ended. `wall`: the longest one request may run once the model has begun it.
+    is ended. `wall`: the longest one request may run once the model has begun it; what it shares with others counts
+    by its share.
     Errors: `BadConfiguration` and `DependencyDown` from `start`; else `ModelUnavailable`.
     """
 
@@ -140,6 +142,7 @@ class Engine:
                     yield Finished(request.request_id, "length", new_tokens=written)
                     return
                 rest = _continued(request, told, written)
+            rest = replace(rest, alone=self._quarantine.suspects(key_of(request)))
             try:
                 async with contextlib.aclosing(self._try(rest)) as events:
                     async for event in events:
@@ -211,13 +214,13 @@ class Engine:
             raise PromptQuarantined
 
     def _blame(self, work: Work, death: ChildDied, deaths: int) -> None:
-        """Of all that waited for a dead child, only what it was working on is to blame."""
-        if death.begun is not None:
-            key = key_of(work, death.begun)
+        """Of all that waited for a dead child, only what its last step was for is to blame."""
+        if death.done is not None:
+            key = key_of(work, death.done)
             self._quarantine.blame(key)
             if self._quarantine.holds(key):
                 log.error("prompt_quarantined", step=type(work).__name__, quarantined_count=len(self._quarantine))
-        if deaths >= MOST_DEATHS:
+        if deaths >= max(MOST_DEATHS, self.spec.parallel + TRIES):
             raise ModelUnavailable from death
 
     async def _try(self, work: Work) -> AsyncGenerator[Event, None]:
@@ -243,11 +246,11 @@ class Engine:
         while True:
             now = clock()
             silent_at = child.heard_at + self._silence_seconds
-            late_at = silent_at if begun is None else begun + self._wall_seconds
+            late_at = silent_at if begun is None else child.work.when(begun + self._wall_seconds, now)
             if now >= silent_at:
                 log.error("model_hangs", silence_seconds=self._silence_seconds)
                 child.kill()
-                raise ChildDied(child.begun(request_id))
+                raise ChildDied(child.at_work_on(request_id))
             if begun is not None and now >= late_at:
                 await self._end_late(child, request_id, mailbox)
                 raise ModelUnavailable
@@ -257,10 +260,10 @@ class Engine:
             except TimeoutError:
                 continue
             if event is None:
-                raise ChildDied(child.begun(request_id))
+                raise ChildDied(child.at_work_on(request_id))
             if isinstance(event, Failed):
                 raise QuestionTooLong(event.sentence) if event.too_long else ModelUnavailable(event.sentence)
-            begun = now if begun is None else begun
+            begun = child.work.read(clock()) if begun is None else begun
             if not isinstance(event, Progress) or event.done:
                 self._restarts.worked()
             yield event
@@ -268,14 +271,18 @@ class Engine:
                 return
 
     async def _end_late(self, child: Child, request_id: str, mailbox: Mailbox) -> None:
-        """Cancels a request that ran too long; a child that does not even do that is ended."""
+        """Cancels a request that ran too long; a child that does not even do that is ended, unless it works for others.
+
+        Then its step may be a long one; should it hang, its silence tells.
+        """
         child.send(Cancel(request_id))
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 while (event := await mailbox.get()) is not None and not isinstance(event, Finished | Failed):
                     pass
         except TimeoutError:
-            child.kill()
+            if not child.is_shared:
+                child.kill()
 
 
 def _keys(work: Work) -> list[bytes]:

@@ -19,6 +19,8 @@ BACKOFF_SECONDS, BACKOFF_LIMIT = 0.25, 8.0
 class Quarantine:
     """Counts by hash how many children died over a prompt. After the second it is never sent again.
 
+    The first may have been over several that shared a step; the second try is alone, so that no other is held.
+
     Bounded: the prompt blamed longest ago is forgotten first, and costs two more children if it comes back.
     """
 
@@ -30,7 +32,7 @@ class Quarantine:
         return sum(deaths >= TRIES for deaths in self._deaths.values())
 
     def blame(self, key: bytes) -> None:
-        """A child died while it worked on this."""
+        """A child died in a step that worked on this."""
         self._deaths[key] = self._deaths.pop(key, 0) + 1
         while len(self._deaths) > self._most:
             self._deaths.popitem(last=False)
@@ -38,6 +40,10 @@ class Quarantine:
     def acquit(self, key: bytes) -> None:
         """It went through: whatever ended the child before was not this."""
         self._deaths.pop(key, None)
+
+    def suspects(self, key: bytes) -> bool:
+        """Whether a child died of it, or of something that was in the same step: next time it is tried alone."""
+        return key in self._deaths
 
     def holds(self, key: bytes) -> bool:
         """Whether it killed as many children as it may."""
@@ -87,6 +93,7 @@ def key_of(work: Work, place: int = 0) -> bytes:
     """What a request asks, as a hash; of texts to embed, the one at `place`."""
     asked = asdict(work)
     del asked["request_id"]
+    asked.pop("alone", None)
     if isinstance(work, Embed):
         asked = {"text": work.texts[min(place, len(work.texts) - 1)]}
     return hashlib.sha256(json.dumps([type(work).__name__, asked]).encode()).digest()

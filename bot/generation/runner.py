@@ -14,6 +14,9 @@ from typing import Any, ClassVar
 import llama_cpp
 import numpy as np
 
+from bot.generation.answers import Run
+from bot.generation.batches import Batch
+from bot.generation.samplers import open_sampler
 from bot.generation.sequence import Generate, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 
@@ -97,14 +100,18 @@ class Model:
         self._lora_in_use = ""
         layers, devices = log.offload()
         self.threads = spec.threads or usable_processors()
-        self.batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
+        self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
+        # Those who write take nothing away from the one whose prompt is read.
+        self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:
             raise LoadError(
-                f"There is not enough memory for a context of {spec.n_ctx} tokens with {spec.path}.",
+                f"There is not enough memory for a context of {self.cells} tokens with {spec.path}"
+                f"{', ' + str(self.sequences) + ' answers at once' if self.sequences > 1 else ''}.",
                 on_gpu=self._on_gpu,
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
+        self._batch = Batch(self.budget)
         self.report = self._describe(params.n_gpu_layers, layers, devices)
 
     def tokenize(self, text: str, *, special: bool = False, ends: bool = False) -> list[int]:
@@ -145,10 +152,12 @@ class Model:
                 return bytes(buffer.raw[:count])
             size = -count
 
-    def use_lora(self, name: str) -> bool:
-        """Switches to a LoRA adapter, or with "" to none; False when there is no such adapter."""
-        if name and name not in self._lora:
-            return False
+    def has_lora(self, name: str) -> bool:
+        """Whether there is an adapter of that name; "" is the model alone."""
+        return not name or name in self._lora
+
+    def use_lora(self, name: str) -> None:
+        """Switches to a LoRA adapter, or with "" to none."""
         if name != self._lora_in_use:
             count = 1 if name else 0
             adapter, scale = self._lora[name] if name else (None, 0.0)
@@ -156,24 +165,27 @@ class Model:
             adapters[0] = adapter
             llama_cpp.llama_set_adapters_lora(self._context, adapters, count, (ctypes.c_float * 1)(scale))
             self._lora_in_use = name
-        return True
 
-    def decode(self, tokens: list[int]) -> int:
-        """Reads tokens behind what is in memory; returns 0, or llama.cpp's code for what went wrong."""
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
-        batch = llama_cpp.llama_batch_get_one(array, len(tokens))
-        run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
-        return int(run(self._context, batch))
+    def decode(self, runs: Sequence[Run]) -> int:
+        """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
+        return int(llama_cpp.llama_decode(self._context, self._batch.fill(runs)))
 
-    def trim(self, keep: int) -> bool:
-        """Forgets all but the first `keep` tokens; False when even those had to go."""
-        if not self._memory:
-            return False
-        if keep and llama_cpp.llama_memory_seq_rm(self._memory, 0, keep, -1):
-            first = llama_cpp.llama_memory_seq_pos_min(self._memory, 0)
-            if first == 0:  # a sliding window may have dropped the beginning
-                return True
-        llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
+    def clear(self, sequence: int) -> None:
+        """Forgets all that a sequence holds."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def save(self, sequence: int) -> Any:
+        """A copy of all that a sequence holds; None where the model does not give it."""
+        size = llama_cpp.llama_state_seq_get_size(self._context, sequence)
+        state = (ctypes.c_uint8 * size)()
+        written = llama_cpp.llama_state_seq_get_data(self._context, state, size, sequence)
+        return state if 0 < written <= size else None
+
+    def restore(self, sequence: int, state: Any) -> bool:
+        """Fills an empty sequence with what was saved; False, and it stays empty, when that cannot be."""
+        if llama_cpp.llama_state_seq_set_data(self._context, state, len(state), sequence):
+            return True
+        self.clear(sequence)
         return False
 
     def vector(self, tokens: list[int]) -> tuple[float, ...]:
@@ -181,36 +193,31 @@ class Model:
 
         Errors: ValueError when llama.cpp cannot read it.
         """
-        self.trim(0)
-        if code := self.decode(tokens):
+        if self._memory:
+            llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
+        array = (llama_cpp.llama_token * len(tokens))(*tokens)
+        run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
+        if code := run(self._context, llama_cpp.llama_batch_get_one(array, len(tokens))):
             raise ValueError(f"llama.cpp returned {code}")
         pointer = llama_cpp.llama_get_embeddings_seq(self._context, 0)
         vector = np.ctypeslib.as_array(pointer, (self.report.embedding_dimension,)).astype(np.float64)
         return tuple(np.round(vector / (float(np.linalg.norm(vector)) or 1.0), DIGITS).tolist())
 
     def open_sampler(self, request: Generate) -> Any:
-        """How the next token is chosen: the likeliest at temperature 0, else drawn. Give it back when done."""
-        chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        if request.temperature <= 0:
-            parts = [llama_cpp.llama_sampler_init_greedy()]
-        else:
-            parts = [
-                llama_cpp.llama_sampler_init_top_p(request.top_p, 1),
-                llama_cpp.llama_sampler_init_temp(request.temperature),
-                llama_cpp.llama_sampler_init_dist(request.seed & 0xFFFFFFFF),
-            ]
-        for part in parts:
-            llama_cpp.llama_sampler_chain_add(chain, part)
-        return chain
+        """How the next token of an answer is chosen. Give it back when done. Errors: ValueError, with a sentence."""
+        return open_sampler(request, self._vocabulary)
 
     def close_sampler(self, sampler: Any) -> None:
         """Frees what `open_sampler` made."""
         llama_cpp.llama_sampler_free(sampler)
 
-    def sample(self, sampler: Any) -> int:
-        """The next token, or -1 when the model ends its answer here."""
-        token = int(llama_cpp.llama_sampler_sample(sampler, self._context, -1))
-        return -1 if llama_cpp.llama_vocab_is_eog(self._vocabulary, token) else token
+    def sample(self, sampler: Any, place: int) -> int:
+        """The token behind the one at `place` of the last step."""
+        return int(llama_cpp.llama_sampler_sample(sampler, self._context, place))
+
+    def ends(self, token: int) -> bool:
+        """Whether a token is the end of an answer."""
+        return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
 
     def _load_lora(self, path: str, scale: float) -> tuple[Any, float]:
         adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
@@ -222,8 +229,13 @@ class Model:
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         size = min(self.spec.n_ctx or trained, trained)
         params = llama_cpp.llama_context_default_params()
-        params.n_ctx = size
-        params.n_batch = params.n_ubatch = size if self.spec.embedding else min(self.batch, size)
+        self.cells = max(self.spec.cells, size) if self.spec.cells else self.sequences * size
+        params.n_ctx = self.cells
+        params.n_seq_max = self.sequences
+        # In a common room each token looks through what all hold: with 8 prompts of 600 tokens on a processor that cost
+        # as much again as all else.
+        params.kv_unified = bool(self.spec.cells)
+        params.n_batch = params.n_ubatch = size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
         params.n_threads = 1 if small and not self.spec.threads else self.threads
@@ -257,7 +269,7 @@ class Model:
             name=self._metadata("general.name"),
             description=description.value.decode("utf-8", "replace"),
             size_bytes=llama_cpp.llama_model_size(self._model),
-            n_ctx=min(llama_cpp.llama_n_ctx(self._context), trained),
+            n_ctx=min(llama_cpp.llama_n_ctx_seq(self._context), self.spec.n_ctx or trained, trained),
             train_ctx=trained,
             embedding_dimension=llama_cpp.llama_model_n_embd(self._model),
             template=family_of(template),
@@ -265,6 +277,8 @@ class Model:
             pooling=names.get(llama_cpp.llama_pooling_type(self._context), ""),
             tokenizer=TOKENIZERS.get(llama_cpp.llama_vocab_type(self._vocabulary), ""),
             threads=self.threads,
+            parallel=self.sequences,
+            writing_threads=llama_cpp.llama_n_threads(self._context),
         )
 
     def _metadata(self, key: str) -> str:

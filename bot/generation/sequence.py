@@ -28,7 +28,8 @@ class ModelSpec:
 
     `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
-    0 chooses by device. `pooling` "": what the file says, else mean.
+    0 chooses by device. `pooling` "": what the file says, else mean. `parallel`: sequences written at once, each of
+    at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many.
     """
 
     path: str
@@ -39,6 +40,8 @@ class ModelSpec:
     embedding: bool = False
     lora: tuple[Lora, ...] = ()
     pooling: Literal["", "mean", "cls", "last"] = ""
+    parallel: int = 1
+    cells: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,32 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Continue the prompt. The first `static_segments` are the same for everybody: their state may be kept."""
+    """Continue the prompt. The first `static_segments` are the same for everybody: their state may be kept.
+
+    `max_tokens` 0: the empty answer, for which nothing is read. `temperature` 0: always the likeliest token that
+    `logit_bias` (token and what is added to its logit), the penalties (over the last 64 tokens of the answer) and
+    `grammar` (GBNF, whose root is `root`) leave; `top_k` 0, `top_p` 1 and `min_p` 0 leave all.
+    `alone`: no step of the model may work on anything beside it. `goes_on`: where the model would end, it must not.
+    """
 
     request_id: str
     segments: tuple[Segment, ...]
     max_tokens: int = 512
     temperature: float = 0.0
+    top_k: int = 0
     top_p: float = 1.0
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    grammar: str = ""
     stop: tuple[str, ...] = ()
     seed: int = 0
     static_segments: int = 0
     lora: str = ""
+    alone: bool = False
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,8 @@ class Report:
     tokenizer: str
     threads: int
     has_network: bool = True
+    parallel: int = 1
+    writing_threads: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,13 @@ class Ready:
     """The model is loaded."""
 
     report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the child works on from now on: should it die, it was of one of these."""
+
+    request_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +214,14 @@ class Failed:
 
 Work = Generate | Embed | Count
 Request = ModelSpec | Work | Cancel | Shutdown
-Event = Ready | Progress | Piece | Finished | Vectors | Counts | Failed
+Event = Ready | Step | Progress | Piece | Finished | Vectors | Counts | Failed
 Message = Request | Event
 
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *(ModelSpec, Generate, Embed, Count, Cancel, Shutdown),
-        *(Ready, Progress, Piece, Finished, Vectors, Counts, Failed),
+        *(Ready, Step, Progress, Piece, Finished, Vectors, Counts, Failed),
     )
 }
 NESTED: dict[str, type[Any]] = {"segments": Segment, "lora": Lora, "report": Report}

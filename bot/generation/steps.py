@@ -1,15 +1,15 @@
-"""What one step does for one request. Knows the loaded model only through `LoadedModel`.
+"""Carries out what the scheduler plans. Knows the loaded model only through `LoadedModel`.
 
-Between two requests nothing of the first stays in the model's memory, except the beginning of the
-prompt that is the same for everybody, and that only while it is the same, token for token.
+Between two requests nothing is shared, except the beginning of the prompt that is the same for everybody: it is
+computed once, copied out of the sequence that computed it, and put into others while it is the same token for token.
 """
 
-import codecs
-import time
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from bot.generation.answers import Answer, Run
+from bot.generation.scheduler import Ask, Freed, Plan, Scheduler, Slice
 from bot.generation.sequence import (
     Count,
     Counts,
@@ -19,7 +19,6 @@ from bot.generation.sequence import (
     Finished,
     Generate,
     ModelSpec,
-    Piece,
     Progress,
     Report,
     Segment,
@@ -28,7 +27,9 @@ from bot.generation.sequence import (
 )
 from bot.generation.stops import StopFilter
 
-Reason = Literal["stop", "length", "cancelled"]
+NO_ROOM = 1
+# One for each adapter and each kind of order that the bot gives its model; a stranger's would push out the oldest.
+MOST_PREFIXES = 8
 
 
 class LoadedModel(Protocol):
@@ -36,7 +37,6 @@ class LoadedModel(Protocol):
 
     spec: ModelSpec
     report: Report
-    batch: int
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of plain text."""
@@ -50,26 +50,38 @@ class LoadedModel(Protocol):
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; a character may take several tokens."""
 
-    def use_lora(self, name: str) -> bool:
-        """Switches the adapter; False when there is none of that name."""
+    def has_lora(self, name: str) -> bool:
+        """Whether there is an adapter of that name; "" is the model alone."""
 
-    def decode(self, tokens: list[int]) -> int:
-        """Reads tokens behind what is in memory; 0 when that worked."""
+    def use_lora(self, name: str) -> None:
+        """Switches the adapter."""
 
-    def trim(self, keep: int) -> bool:
-        """Forgets all but the first `keep` tokens; False when even those had to go."""
+    def decode(self, runs: Sequence[Run]) -> int:
+        """Reads runs behind what their sequences hold; 0 when that worked, 1 when there is no room."""
+
+    def clear(self, sequence: int) -> None:
+        """Forgets what a sequence holds."""
+
+    def save(self, sequence: int) -> Any:
+        """A copy of what a sequence holds, or None."""
+
+    def restore(self, sequence: int, state: Any) -> bool:
+        """Fills an empty sequence with a copy; False, and it stays empty, when that cannot be."""
 
     def vector(self, tokens: list[int]) -> tuple[float, ...]:
         """The unit vector of one text; ValueError when it cannot be read."""
 
     def open_sampler(self, request: Generate) -> Any:
-        """How the next token is chosen."""
+        """How the next token is chosen; ValueError when it cannot be as asked."""
 
     def close_sampler(self, sampler: Any) -> None:
         """Gives a sampler back."""
 
-    def sample(self, sampler: Any) -> int:
-        """The next token, or -1 at the end of the answer."""
+    def sample(self, sampler: Any, place: int) -> int:
+        """The token behind the one at `place` of the last step."""
+
+    def ends(self, token: int) -> bool:
+        """Whether a token is the end of an answer."""
 
 
 class RefusalError(Exception):
@@ -80,62 +92,76 @@ class RefusalError(Exception):
         self.too_long = too_long
 
 
-@dataclass(slots=True)
-class Answer:
-    """An answer being written. `shared` tokens at the front are the prompt's static beginning."""
-
-    request: Generate
-    tokens: list[int]
-    shared: int
-    sampler: Any
-    stops: StopFilter
-    characters: codecs.IncrementalDecoder
-    read: int
-    cached: int
-    written: int = 0
-    last: int = -1
-    prefill_ms: float = 0.0
-    generation_ms: float = 0.0
-
-
 class Steps:
-    """Carries requests out step by step; `release` ends one, finished or not."""
+    """All requests of one child. `take` begins one, `plan` and `run` are a step, `release` ends one at any time.
 
-    def __init__(self, model: LoadedModel) -> None:
+    The last event of a request is Finished, Vectors, Counts or Failed.
+    """
+
+    def __init__(self, model: LoadedModel, scheduler: Scheduler) -> None:
         self._model = model
+        self._scheduler = scheduler
         self._answers: dict[str, Answer] = {}
+        self._embeds: dict[str, Embed] = {}
         self._vectors: dict[str, list[tuple[float, ...]]] = {}
-        self._kept: tuple[str, list[int]] = ("", [])
+        self._prefixes: OrderedDict[Any, Any] = OrderedDict()
 
-    def step(self, work: Work) -> Iterator[Event]:
-        """A chunk of a prompt read, one token written, or one text embedded.
-
-        The last event of a request is Finished, Vectors, Counts or Failed.
-        """
+    def take(self, work: Work) -> Iterator[Event]:
+        """Counting is done at once: it takes no sequence. Anything else waits for its steps, unless it is refused."""
         try:
             match work:
                 case Count():
                     yield Counts(work.request_id, tuple(len(self._model.tokenize(text)) for text in work.texts))
                 case Embed():
-                    yield from self._embed(work)
+                    yield from self._take_texts(work)
                 case Generate():
-                    yield from self._generate(work)
+                    yield from self._take_prompt(work)
         except RefusalError as refusal:
             yield Failed(work.request_id, str(refusal), too_long=refusal.too_long)
 
+    def plan(self) -> Plan:
+        """The next step; empty when there is nothing to do."""
+        self._scheduler.admit()
+        for request_id, slot, prefix in self._scheduler.restorable():
+            worked = self._model.restore(slot, self._prefixes[prefix])
+            self._prefixes.move_to_end(prefix)
+            self._scheduler.restored(request_id, worked=worked)
+            answer = self._answers[request_id]
+            if worked and not answer.read and answer.prefix is not None:
+                answer.read = answer.cached = len(answer.prefix[1])
+        return self._scheduler.plan()
+
+    def run(self, plan: Plan) -> Iterator[Event]:
+        """Carries the step out: a token for each who writes, a piece of a prompt read, or one text embedded."""
+        for freed in plan.preempted:
+            self._model.clear(freed.slot)
+        if plan.embeds:
+            yield from self._embed(self._embeds[plan.embeds])
+        elif plan.slices:
+            yield from self._generate(plan)
+
+    def beginning(self, plan: Plan) -> Iterator[Event]:
+        """Whose first step this one is."""
+        for request_id in plan.request_ids:
+            answer = self._answers.get(request_id)
+            if answer is not None and not answer.started:
+                answer.begin()
+                yield Progress(request_id, 0)
+        if plan.embeds and not self._vectors[plan.embeds]:
+            yield Progress(plan.embeds, 0)
+
     def release(self, request_id: str) -> Finished:
-        """Forgets a request and all it left in the model's memory, except the prompt's static beginning."""
+        """Forgets a request and all it left in the model's memory."""
+        self._embeds.pop(request_id, None)
         self._vectors.pop(request_id, None)
+        self._clear(self._scheduler.finish(request_id))
         answer = self._answers.pop(request_id, None)
         if answer is None:
             return Finished(request_id, "cancelled")
         self._model.close_sampler(answer.sampler)
-        keep = answer.shared if answer.read >= answer.shared else 0
-        kept = self._model.trim(keep)
-        self._kept = (answer.request.lora, answer.tokens[:keep] if kept else [])
-        return _finished(answer, "cancelled")
+        return answer.finished("cancelled")
 
-    def _begin(self, request: Generate) -> Answer:
+    def _take_prompt(self, request: Generate) -> Iterator[Event]:
         if self._model.spec.embedding:
             raise RefusalError("This model embeds texts; it does not write answers.")
         static, rest = request.segments[: request.static_segments], request.segments[request.static_segments :]
@@ -149,86 +175,105 @@ class Steps:
                 f"together that is more than the {self._model.report.n_ctx} this model can hold.",
                 too_long=True,
             )
-        if not self._model.use_lora(request.lora):
+        if not self._model.has_lora(request.lora):
             raise RefusalError(f"There is no LoRA adapter named {request.lora}.")
-        same = bool(shared) and self._kept == (request.lora, shared) and len(tokens) > len(shared)
-        if not same:
-            self._model.trim(0)
-        self._kept = ("", [])
-        cached = len(shared) if same else 0
-        answer = Answer(
-            request,
-            tokens,
-            len(shared),
-            self._model.open_sampler(request),
-            StopFilter(request.stop),
-            codecs.getincrementaldecoder("utf-8")("replace"),
-            read=cached,
-            cached=cached,
+        if request.max_tokens < 1:
+            yield Finished(request.request_id, "length")
+            return
+        try:
+            sampler = self._model.open_sampler(request)
+        except ValueError as error:
+            raise RefusalError(str(error)) from error
+        prefix = (request.lora, tuple(shared)) if 0 < len(shared) < len(tokens) else None
+        self._answers[request.request_id] = Answer(
+            request, tokens, len(tokens), sampler, StopFilter(request.stop), prefix
         )
-        self._answers[request.request_id] = answer
-        return answer
+        self._scheduler.add(
+            Ask(request.request_id, len(tokens), request.max_tokens, request.lora, prefix, len(shared), request.alone)
+        )
 
-    def _generate(self, request: Generate) -> Iterator[Event]:
-        answer = self._answers.get(request.request_id) or self._begin(request)
-        started = time.perf_counter()
-        if answer.read < len(answer.tokens):
-            chunk = answer.tokens[answer.read : answer.read + self._model.batch]
-            self._read(chunk)
-            answer.read += len(chunk)
-            answer.prefill_ms += (time.perf_counter() - started) * 1000
-            yield Progress(request.request_id, answer.read)
-            if answer.read < len(answer.tokens):
-                return
+    def _take_texts(self, work: Embed) -> Iterator[Event]:
+        if not self._model.spec.embedding:
+            raise RefusalError("This model writes answers; it was not loaded to embed texts.")
+        if not work.texts:
+            yield Vectors(work.request_id, ())
+            return
+        self._embeds[work.request_id], self._vectors[work.request_id] = work, []
+        self._scheduler.add_embedding(work.request_id)
+
+    def _generate(self, plan: Plan) -> Iterator[Event]:
+        self._model.use_lora(plan.adapter)
+        runs = [self._run(one) for one in plan.slices]
+        code = self._model.decode(runs)
+        if code == NO_ROOM and (freed := self._scheduler.preempt()) is not None:
+            self._clear(freed)
+            return
+        if code:
+            yield from self._unread(plan, code)
+            return
+        self._scheduler.done(plan)
+        place = -1
+        for one, run in zip(plan.slices, runs, strict=True):
+            place += len(run.tokens)
+            yield from self._after(one, place)
+
+    def _run(self, one: Slice) -> Run:
+        tokens = self._answers[one.request_id].tokens[one.start : one.start + one.count]
+        return Run(one.slot, one.start, tuple(tokens), one.ends)
+
+    def _after(self, one: Slice, place: int) -> Iterator[Event]:
+        """What follows from a slice that was read."""
+        answer = self._answers[one.request_id]
+        answer.read = max(answer.read, one.start + one.count)
+        if one.saves:
+            self._keep(answer.prefix, one.slot)
+        if not one.ends or not answer.written:
+            yield Progress(one.request_id, answer.read)
+        if not one.ends:
+            return
+        token = self._model.sample(answer.sampler, place)
+        if self._model.ends(token) and not answer.request.goes_on:
+            events = answer.write(None, b"")
         else:
-            self._read([answer.last])
-            answer.generation_ms += (time.perf_counter() - started) * 1000
-        yield from self._write(answer)
+            self._scheduler.wrote(one.request_id)
+            events = answer.write(token, self._model.piece(token))
+        yield from events
+        if events and isinstance(events[-1], Finished):
+            self.release(one.request_id)
 
-    def _write(self, answer: Answer) -> Iterator[Event]:
-        """Chooses the next token and emits what may be shown of it."""
-        answer.last = self._model.sample(answer.sampler)
-        ended = answer.last < 0
-        text = ""
-        if not ended:
-            answer.written += 1
-            text = answer.stops.push(answer.characters.decode(self._model.piece(answer.last)))
-        reason: Reason | None = "stop" if ended or answer.stops.stopped else None
-        if reason is None and answer.written >= answer.request.max_tokens:
-            reason = "length"
-        if reason is not None:
-            text += answer.stops.flush()
-        if text:
-            yield Piece(answer.request.request_id, text)
-        if reason is not None:
-            yield _finished(answer, reason)
+    def _keep(self, prefix: Any, slot: int) -> None:
+        """Copies a prefix out of the sequence that holds exactly it."""
+        state = self._model.save(slot)
+        if state is None:
+            self._scheduler.forget(prefix)
+            return
+        self._prefixes[prefix] = state
+        self._scheduler.know(prefix)
+        while len(self._prefixes) > MOST_PREFIXES:
+            oldest, _ = self._prefixes.popitem(last=False)
+            self._scheduler.forget(oldest)
+
+    def _unread(self, plan: Plan, code: int) -> Iterator[Event]:
+        """Ends all that shared a step which llama.cpp could not carry out."""
+        tokens = sum(one.count for one in plan.slices)
+        for request_id in plan.request_ids:
+            self.release(request_id)
+            yield Failed(request_id, f"The model could not read {tokens} tokens (llama.cpp returned {code}).")
 
     def _embed(self, work: Embed) -> Iterator[Event]:
         """One text a step: several at once were slower on a processor, and nobody waits behind a long list."""
-        if not self._model.spec.embedding:
-            raise RefusalError("This model writes answers; it was not loaded to embed texts.")
-        vectors = self._vectors.setdefault(work.request_id, [])
-        if len(vectors) < len(work.texts):
-            try:
-                vectors.append(self._model.vector(self._model.tokenize_whole(work.texts[len(vectors)])))
-            except ValueError as error:
-                raise RefusalError(f"The model could not embed a text: {error}.") from error
-            yield Progress(work.request_id, len(vectors))
+        vectors = self._vectors[work.request_id]
+        try:
+            vectors.append(self._model.vector(self._model.tokenize_whole(work.texts[len(vectors)])))
+        except ValueError as error:
+            self.release(work.request_id)
+            yield Failed(work.request_id, f"The model could not embed a text: {error}.")
+            return
+        yield Progress(work.request_id, len(vectors))
         if len(vectors) == len(work.texts):
             yield Vectors(work.request_id, tuple(vectors))
+            self.release(work.request_id)
 
-    def _read(self, tokens: list[int]) -> None:
-        if code := self._model.decode(tokens):
-            raise RefusalError(f"The model could not read {len(tokens)} tokens (llama.cpp returned {code}).")
-
-
-def _finished(answer: Answer, reason: Reason) -> Finished:
-    return Finished(
-        answer.request.request_id,
-        reason,
-        prompt_tokens=answer.read,
-        cached_tokens=answer.cached,
-        new_tokens=answer.written,
-        prefill_ms=round(answer.prefill_ms, 2),
-        generation_ms=round(answer.generation_ms, 2),
-    )
+    def _clear(self, freed: Freed | None) -> None:
+        if freed is not None:
+            self._model.clear(freed.slot)

@@ -12,11 +12,12 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
 from bot import confinement
-from bot.generation.scheduler import Scheduler, State
+from bot.generation.scheduler import Scheduler
 from bot.generation.sequence import (
     Cancel,
     Count,
@@ -26,10 +27,9 @@ from bot.generation.sequence import (
     Generate,
     Message,
     ModelSpec,
-    Piece,
-    Progress,
     Ready,
     Shutdown,
+    Step,
     decode,
     encode,
     take_frames,
@@ -48,6 +48,7 @@ class Pipe:
         # Whatever a library prints must not end up between our frames.
         self._out = os.dup(1)
         os.dup2(2, 1)
+        self._told: tuple[str, ...] = ()
         self.inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -56,6 +57,12 @@ class Pipe:
         view = memoryview(encode(event))
         while view:
             view = view[os.write(self._out, view) :]
+
+    def tell(self, request_ids: tuple[str, ...]) -> None:
+        """Says what is worked on from now on: should this process die, the bot must know of what."""
+        if request_ids != self._told:
+            self._told = request_ids
+            self.write(Step(request_ids))
 
     def _read(self) -> None:
         buffer = b""
@@ -87,34 +94,32 @@ def serve(pipe: Pipe, *, has_network: bool) -> None:
         pipe.write(Failed("", str(error), on_gpu=error.on_gpu))
         return
     pipe.write(Ready(replace(model.report, has_network=has_network)))
-    steps, scheduler = Steps(model), Scheduler()
-    begun = ""
+    scheduler = Scheduler(slots=model.sequences, context=model.report.n_ctx, cells=model.cells, budget=model.budget)
+    steps = Steps(model, scheduler)
     while True:
         while not len(scheduler) or not pipe.inbox.empty():
             message = pipe.inbox.get()
             if isinstance(message, Shutdown):
                 return
             receive(message, steps, scheduler, pipe)
-        for work in scheduler.schedule():
-            if work.request_id != begun:  # should this process die of it, the bot must know of what
-                begun = work.request_id
-                pipe.write(Progress(begun, 0))
-            for event in steps.step(work):
-                pipe.write(event)
-                if not isinstance(event, Progress | Piece):
-                    steps.release(work.request_id)
-                    scheduler.finish(work.request_id)
+        plan = steps.plan()
+        pipe.tell(plan.request_ids)
+        for event in chain(steps.beginning(plan), steps.run(plan)):
+            pipe.write(event)
 
 
 def receive(message: Message, steps: Steps, scheduler: Scheduler, pipe: Pipe) -> None:
-    """Queues a request, or ends a cancelled one before its next step."""
+    """Takes a request, or ends a cancelled one before its next step."""
     match message:
         case Cancel(request_id):
+            was_here = request_id in scheduler
             cancelled = steps.release(request_id)
-            if scheduler.finish(request_id) is not State.FINISHED:
+            if was_here:
                 pipe.write(cancelled)
-        case Generate() | Embed() | Count() as work if scheduler.state_of(work.request_id) is State.FINISHED:
-            scheduler.add(work)
+        case Generate() | Embed() | Count() as work if work.request_id not in scheduler:
+            pipe.tell((work.request_id,))
+            for event in steps.take(work):
+                pipe.write(event)
         case _:
             pass
 

@@ -27,6 +27,7 @@ from bot.generation.sequence import (
     Ready,
     Report,
     Shutdown,
+    Step,
     Vectors,
     decode,
     encode,
@@ -130,6 +131,7 @@ def main():
                 pass
             case request:
                 note(f"ask {type(request).__name__} {request}")
+                say(Step((request.request_id,)))
                 say(Progress(request.request_id, 0))
                 work(request, spec.n_ctx)
 

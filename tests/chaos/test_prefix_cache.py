@@ -3,6 +3,7 @@
 Nor does the time to its first word tell whether somebody else has just asked the same.
 """
 
+import asyncio
 import random
 import sys
 import time
@@ -23,8 +24,8 @@ LEAKY = (sys.executable, str(Path(__file__).with_name("leaky_child.py")))
 
 
 @asynccontextmanager
-async def opened(chat_file, **more):
-    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0), **more)
+async def opened(chat_file, *, parallel=1, **more):
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0, parallel=parallel), **more)
     try:
         yield engine
     finally:
@@ -62,6 +63,29 @@ async def test_the_exact_prompt_of_another_asker_is_read_from_the_end_of_the_sys
     report("prefix cache", probes=size(20, 200), static_tokens=static, most_reused_tokens=most)
     assert 5 < static < 40
     assert most == static
+
+
+async def at_once(engine, words, count):
+    """So many ask the same at the same time: how many tokens were reused of each prompt."""
+    return await asyncio.gather(*(reused(engine, words) for _ in range(count)))
+
+
+@pytest.mark.model
+async def test_nor_is_more_reused_between_those_who_ask_at_the_same_time(chat_file, size):
+    async with opened(chat_file, parallel=3) as engine:
+        first = await at_once(engine, "Who may see the payroll?", 3)
+        again = [await at_once(engine, "Who may see the payroll?", 3) for _ in range(size(3, 60))]
+        of_ones_own = await reused(engine, "What is for lunch?")
+    assert sorted(first) == [0, of_ones_own, of_ones_own]
+    assert all(counts == [of_ones_own] * 3 for counts in again)
+
+
+@pytest.mark.model
+async def test_a_child_that_forgets_nothing_between_those_who_ask_at_the_same_time_is_noticed(chat_file):
+    async with opened(chat_file, parallel=3, command=LEAKY) as engine:
+        of_ones_own = await reused(engine, "What is for lunch?")
+        await at_once(engine, "Who may see the payroll?", 3)
+        assert max(await at_once(engine, "Who may see the payroll?", 3)) > of_ones_own + 5
 
 
 @pytest.mark.model

@@ -327,3 +327,92 @@ def test_llama_cpp_may_speak_after_the_log_of_a_model_is_gone():
         "llama_cpp.llama_model_load_from_file(b'/nowhere', llama_cpp.llama_model_default_params())\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
+
+
+# ---- several at once ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def busy(chat_file):
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=512, parallel=4))
+    yield engine
+    await engine.close()
+
+
+SHORT = ["Name a colour.", "What is the capital of Peru?", "Say something in Chinese.", "Count to five.", "Name a sea."]
+
+
+@pytest.mark.model
+async def test_several_are_answered_at_once_and_a_late_one_joins_them(busy):
+    order = []
+
+    async def told(question, after):
+        await asyncio.sleep(after)
+        _, end = await collect(busy, asking(busy, question, max_tokens=40))
+        order.append(question)
+        return end
+
+    await busy.start()
+    long = asyncio.create_task(collect(busy, tell(busy, max_tokens=400)))
+    ends = await asyncio.gather(*(told(question, 0.3 * place) for place, question in enumerate(SHORT)))
+    assert not long.done()
+    assert all(end.reason in {"stop", "length"} for end in ends)
+    long.cancel()
+    assert busy.report.parallel == 4
+
+
+@pytest.mark.model
+async def test_a_common_room_too_small_for_all_changes_no_answer(chat_file):
+    roomy = Engine(ModelSpec(str(chat_file), n_ctx=256, parallel=1))
+    small = Engine(ModelSpec(str(chat_file), n_ctx=256, parallel=4, cells=256))
+    try:
+        for engine in (roomy, small):
+            answers = await asyncio.gather(*(collect(engine, asking(engine, one, max_tokens=70)) for one in SHORT))
+            if engine is roomy:
+                quiet = answers
+    finally:
+        await roomy.close()
+        await small.close()
+    # Several tokens in a step round otherwise than one: soon another word may be likelier. See test_engine_equality.
+    assert [text[:8] for text, _ in answers] == [text[:8] for text, _ in quiet]
+    assert [end.prompt_tokens for _, end in answers] == [end.prompt_tokens for _, end in quiet]
+
+
+@pytest.mark.model
+async def test_each_is_sampled_as_it_asks(busy):
+    def ask(**options):
+        return collect(busy, asking(busy, "Invent a name for a boat.", max_tokens=8, **options))
+
+    plain, drawn, again, grammar, banned, wrong = await asyncio.gather(
+        ask(),
+        ask(temperature=1.5, seed=7, top_k=40, min_p=0.01, top_p=0.98),
+        ask(temperature=1.5, seed=7, top_k=40, min_p=0.01, top_p=0.98),
+        ask(grammar='root ::= ("yes" | "no")'),
+        ask(logit_bias=((10**7, 1.0), (28, -100.0)), repeat_penalty=1.3, presence_penalty=0.5),
+        ask(grammar="root ::= ("),
+        return_exceptions=True,
+    )
+    assert drawn[0] == again[0] != plain[0]
+    assert grammar[0] in {"yes", "no"}
+    assert banned[1].new_tokens > 0
+    assert isinstance(wrong, ModelUnavailable)
+    assert (await ask())[0] == plain[0]
+
+
+@pytest.mark.model
+async def test_no_tokens_wanted_is_an_empty_answer(busy):
+    text, end = await collect(busy, asking(busy, "Name a sea.", max_tokens=0))
+    assert (text, end.reason, end.new_tokens) == ("", "length", 0)
+
+
+@pytest.mark.model
+async def test_one_of_several_is_cancelled_and_the_others_go_on(busy):
+    await busy.start()
+    others = [asyncio.create_task(collect(busy, asking(busy, one, max_tokens=30))) for one in SHORT[:2]]
+    async with aclosing(busy.stream(tell(busy, max_tokens=300))) as events:
+        async for _ in events:
+            break
+    for text, end in await asyncio.gather(*others):
+        assert text
+        assert end.reason in {"stop", "length"}
+    await assert_idle(busy)

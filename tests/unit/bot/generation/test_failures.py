@@ -38,6 +38,20 @@ def test_a_request_is_known_again_by_what_it_asks_and_not_by_its_id():
     assert key_of(Embed("1", ("a", "b")), 2) == key_of(Embed("2", ("b",)), 0)  # it died with all of them done
 
 
+def test_who_shared_a_step_that_killed_is_suspected_until_he_went_through():
+    quarantine = Quarantine()
+    for key in (b"one", b"two"):
+        quarantine.blame(key)
+        assert quarantine.suspects(key)
+    quarantine.acquit(b"two")
+    assert not quarantine.suspects(b"two")
+    assert len(quarantine) == 0
+
+
+def test_that_it_runs_alone_makes_it_no_other_prompt():
+    assert key_of(Generate("1", (Segment("a"),), alone=True)) == key_of(Generate("2", (Segment("a"),)))
+
+
 def test_restarts_wait_longer_each_time_and_then_for_the_oldest_to_be_forgotten():
     restarts = Restarts(most=3, within_seconds=300)
     now, waits = 1000.0, []

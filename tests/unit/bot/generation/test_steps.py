@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bot.generation.scheduler import Scheduler
 from bot.generation.sequence import (
     Count,
     Counts,
@@ -21,13 +22,17 @@ from bot.generation.steps import Steps
 
 
 class WrittenModel:
-    def __init__(self, answer="", *, embedding=False, n_ctx=100, batch=8):
+    """Answers each request with `answers[request_id]`, or the one answer for all."""
+
+    def __init__(self, answer="", *, answers=None, embedding=False, n_ctx=100, copies=True, codes=()):
         self.spec = ModelSpec("m", embedding=embedding)
         self.report = SimpleNamespace(n_ctx=n_ctx)
-        self.batch = batch
-        self.answer = list(answer.encode())
-        self.memory: list[int] = []
+        self.answer, self.answers, self.copies = answer, answers or {}, copies
+        self.codes = list(codes)
+        self.memory: dict[int, list[int]] = {}
         self.read: list[int] = []
+        self.steps: list[list[int]] = []
+        self.adapters: list[str] = []
         self.samplers = 0
 
     def tokenize(self, text):
@@ -40,135 +45,287 @@ class WrittenModel:
         return self.tokenize(text)[: self.report.n_ctx]
 
     def piece(self, token):
-        return bytes([token])
+        return bytes([token]) if token >= 0 else b""
 
-    def use_lora(self, name):
+    def has_lora(self, name):
         return name in {"", "style"}
 
-    def decode(self, tokens):
-        self.memory += tokens
-        self.read += tokens
+    def use_lora(self, name):
+        self.adapters.append(name)
+
+    def decode(self, runs):
+        if self.codes and (code := self.codes.pop(0)):
+            return code
+        self.steps.append([run.sequence for run in runs])
+        self.places = {}
+        place = -1
+        for run in runs:
+            held = self.memory.setdefault(run.sequence, [])
+            assert len(held) == run.start
+            held += run.tokens
+            self.read += run.tokens
+            place += len(run.tokens)
+            if run.ends:
+                self.places[place] = run.sequence
         return 0
 
-    def trim(self, keep):
-        self.memory = self.memory[:keep]
-        return keep > 0
+    def clear(self, sequence):
+        self.memory.pop(sequence, None)
+
+    def save(self, sequence):
+        return list(self.memory[sequence]) if self.copies else None
+
+    def restore(self, sequence, state):
+        assert sequence not in self.memory
+        self.memory[sequence] = list(state)
+        return True
 
     def vector(self, tokens):
         return (float(len(tokens)),)
 
     def open_sampler(self, request):
+        if request.grammar == "wrong":
+            raise ValueError("The grammar is not one.")
         self.samplers += 1
-        self.script = iter([*self.answer, -1])
-        return object()
+        return iter([*self.answers.get(request.request_id, self.answer).encode(), -1])
 
     def close_sampler(self, sampler):
         self.samplers -= 1
 
-    def sample(self, sampler):
-        return next(self.script)
+    def sample(self, sampler, place):
+        assert place in self.places, "nothing was to be chosen there"
+        return next(sampler)
+
+    def ends(self, token):
+        return token < 0
 
 
-def run(steps, work, limit=1000):
-    events = []
-    for _ in range(limit):
-        events += steps.step(work)
-        if not isinstance(events[-1], Progress | Piece):
-            steps.release(work.request_id)
-            break
-    return events
+class Child:
+    """A model, its steps and its scheduler, with a pipe that is a list."""
+
+    def __init__(self, model, **more):
+        self.model = model
+        self.scheduler = Scheduler(context=model.report.n_ctx, **{"budget": 8, **more})
+        self.steps = Steps(model, self.scheduler)
+        self.events = []
+
+    def take(self, *works):
+        for work in works:
+            self.events += self.steps.take(work)
+
+    def step(self):
+        plan = self.steps.plan()
+        self.events += [*self.steps.beginning(plan), *self.steps.run(plan)]
+
+    def run(self, *works, limit=1000):
+        """All events from taking these until nothing is left to do."""
+        before = len(self.events)
+        self.take(*works)
+        for _ in range(limit):
+            if not len(self.scheduler):
+                return self.events[before:]
+            self.step()
+        raise AssertionError("it never ends")
 
 
-def text_of(events):
-    return "".join(event.text for event in events if isinstance(event, Piece))
+def text_of(events, name="1"):
+    return "".join(event.text for event in events if isinstance(event, Piece) and event.request_id == name)
 
 
-def prompt(question="what?", system="be brief", **options):
-    return Generate("1", (Segment(system), Segment(question)), max_tokens=options.pop("max_tokens", 20), **options)
+def end_of(events, name):
+    return next(event for event in events if isinstance(event, Finished) and event.request_id == name)
+
+
+def prompt(question="what?", system="be brief", name="1", **options):
+    return Generate(name, (Segment(system), Segment(question)), max_tokens=options.pop("max_tokens", 20), **options)
 
 
 def test_an_answer_ends_where_the_model_ends_it():
-    events = run(Steps(WrittenModel("yes, né")), prompt())
+    events = Child(WrittenModel("yes, né")).run(prompt())
     assert text_of(events) == "yes, né"
     assert events[-1].reason == "stop"
     assert (events[-1].prompt_tokens, events[-1].new_tokens) == (14, 8)
 
 
 def test_a_character_of_several_tokens_is_shown_whole():
-    pieces = [event.text for event in run(Steps(WrittenModel("a名")), prompt()) if isinstance(event, Piece)]
+    pieces = [event.text for event in Child(WrittenModel("a名")).run(prompt()) if isinstance(event, Piece)]
     assert pieces == ["a", "名"]
 
 
 def test_an_answer_ends_at_its_length():
-    events = run(Steps(WrittenModel("abcdef")), prompt(max_tokens=3))
+    events = Child(WrittenModel("abcdef")).run(prompt(max_tokens=3))
     assert (text_of(events), events[-1].reason, events[-1].new_tokens) == ("abc", "length", 3)
 
 
 def test_an_answer_ends_at_a_stop_string():
-    events = run(Steps(WrittenModel("abSTOPcd")), prompt(stop=("STOP",)))
+    events = Child(WrittenModel("abSTOPcd")).run(prompt(stop=("STOP",)))
     assert (text_of(events), events[-1].reason) == ("ab", "stop")
 
 
 def test_a_long_prompt_is_read_in_parts():
-    progress = [event.done for event in run(Steps(WrittenModel("a")), prompt()) if isinstance(event, Progress)]
-    assert progress == [8, 14]
+    progress = [event.done for event in Child(WrittenModel("a")).run(prompt()) if isinstance(event, Progress)]
+    assert progress == [0, 8, 14]
 
 
 @pytest.mark.parametrize("max_tokens", [87, 1000])
 def test_a_prompt_that_does_not_fit_is_refused_with_a_sentence(max_tokens):
-    (event,) = run(Steps(WrittenModel("a")), prompt(max_tokens=max_tokens))
+    model = WrittenModel("a")
+    (event,) = Child(model).run(prompt(max_tokens=max_tokens))
     assert isinstance(event, Failed)
     assert event.too_long
     assert "14 tokens" in event.sentence
+    assert model.steps == []
+
+
+def test_no_tokens_wanted_is_an_empty_answer_for_which_nothing_is_read():
+    model = WrittenModel("a")
+    assert Child(model).run(prompt(max_tokens=0)) == [Finished("1", "length")]
+    assert (model.steps, model.samplers) == ([], 0)
+
+
+def test_who_must_go_on_does_so_behind_the_end():
+    model = WrittenModel(answers={"1": "ab"})
+    model.open_sampler = lambda request: iter([97, -1, 98, 99])
+    model.close_sampler = lambda sampler: None
+    events = Child(model).run(prompt(max_tokens=4, goes_on=True))
+    assert (text_of(events), events[-1].reason, events[-1].new_tokens) == ("abc", "length", 4)
+
+
+def test_several_are_written_at_once_and_each_says_only_its_own():
+    model = WrittenModel(answers={"1": "one 名", "2": "two", "3": "three"})
+    events = Child(model, slots=3, budget=30).run(*(prompt(name=name) for name in "123"))
+    assert [text_of(events, name) for name in "123"] == ["one 名", "two", "three"]
+    assert [0, 1, 2] in model.steps
+    assert (model.memory, model.samplers) == ({}, 0)
+
+
+def test_a_new_prompt_is_read_beside_those_who_write():
+    model = WrittenModel("abcdefgh")
+    child = Child(model, slots=2)
+    child.take(prompt())
+    for _ in range(4):
+        child.step()
+    child.take(prompt(name="2"))
+    child.step()
+    assert len(text_of(child.events)) == 4
+    assert text_of(child.run(), "2") == "abcdefgh"
 
 
 def test_only_an_identical_static_beginning_is_kept_between_requests():
     model = WrittenModel("ok", n_ctx=100)
-    steps = Steps(model)
-    assert run(steps, prompt("secret of Ann", static_segments=1))[-1].cached_tokens == 0
-    assert bytes(model.memory) == b"\0be brief"
+    child = Child(model)
+    assert child.run(prompt("secret of Ann", static_segments=1))[-1].cached_tokens == 0
+    assert model.memory == {}
     model.read.clear()
-    second = run(steps, prompt("of Ben", static_segments=1))
+    second = child.run(prompt("of Ben", static_segments=1))
     assert second[-1].cached_tokens == 9
     assert second[-1].prompt_tokens == 15
     assert bytes(model.read) == b"of Benok"
-    assert run(steps, prompt("x", system="be long", static_segments=1))[-1].cached_tokens == 0
-    assert run(steps, prompt("x", system="be long", static_segments=1, lora="style"))[-1].cached_tokens == 0
+    assert child.run(prompt("x", system="be long", static_segments=1))[-1].cached_tokens == 0
+    assert child.run(prompt("x", system="be long", static_segments=1, lora="style"))[-1].cached_tokens == 0
+
+
+def test_the_beginning_that_several_wait_for_is_read_once():
+    model = WrittenModel("ok")
+    child = Child(model, slots=3, budget=20)
+    events = child.run(*(prompt(f"question {name}", name=name, static_segments=1) for name in "123"))
+    assert bytes(model.read).count(b"be brief") == 1
+    assert [end_of(events, name).cached_tokens for name in "123"] == [0, 9, 9]
+
+
+def test_a_model_that_gives_no_copy_reads_the_beginning_for_each():
+    model = WrittenModel("ok", copies=False)
+    events = Child(model, slots=2).run(*(prompt(name=name, static_segments=1) for name in "12"))
+    assert len(model.read) == 2 * len("\0be briefwhat?ok")
+    assert [end_of(events, name).cached_tokens for name in "12"] == [0, 0]
 
 
 def test_without_a_static_beginning_nothing_is_kept():
     model = WrittenModel("ok")
-    run(Steps(model), prompt())
-    assert model.memory == []
+    child = Child(model)
+    child.run(prompt())
+    assert model.memory == {}
+    assert child.run(prompt())[-1].cached_tokens == 0
+
+
+def test_only_so_many_beginnings_are_kept():
+    child = Child(WrittenModel("ok"))
+    for number in range(9):
+        child.run(prompt(system=f"system {number}", static_segments=1))
+    assert child.run(prompt(system="system 8", static_segments=1))[-1].cached_tokens > 0
+    assert child.run(prompt(system="system 0", static_segments=1))[-1].cached_tokens == 0
+
+
+def test_who_makes_room_goes_on_where_he_was_and_says_nothing_twice():
+    model = WrittenModel(answers={"1": "a long story", "2": "another one"}, codes=[0, 0, 0, 1])
+    child = Child(model, slots=2, budget=28)
+    events = child.run(prompt(name="1", static_segments=1), prompt(name="2", static_segments=1))
+    assert [text_of(events, name) for name in "12"] == ["a long story", "another one"]
+    assert [end_of(events, name).new_tokens for name in "12"] == [12, 11]
+    assert [end_of(events, name).prompt_tokens for name in "12"] == [14, 14]
+
+
+def test_a_common_room_that_is_too_small_for_all_makes_nobody_fail():
+    model = WrittenModel(answers={name: f"story {name} is long" for name in "1234"}, n_ctx=40)
+    child = Child(model, slots=4, budget=28, cells=60)
+    events = child.run(*(prompt(name=name, static_segments=1) for name in "1234"))
+    assert [text_of(events, name) for name in "1234"] == [f"story {name} is long" for name in "1234"]
+    assert model.memory == {}
+
+
+def test_a_step_that_llama_cpp_refuses_ends_those_who_shared_it():
+    model = WrittenModel("a", codes=[-1])
+    child = Child(model, slots=2, budget=28)
+    events = child.run(prompt(name="1"), prompt(name="2"))
+    assert [type(event) for event in events[-2:]] == [Failed, Failed]
+    assert (model.memory, model.samplers) == ({}, 0)
+    assert text_of(child.run(prompt())) == "a"
 
 
 def test_a_cancelled_request_leaves_nothing_behind():
     model = WrittenModel("a long answer")
-    steps = Steps(model)
+    child = Child(model)
     work = prompt(static_segments=1)
-    list(steps.step(work))
-    cancelled = steps.release("1")
+    child.take(work)
+    child.step()
+    cancelled = child.steps.release("1")
     assert (cancelled.reason, cancelled.new_tokens) == ("cancelled", 0)
-    assert (model.memory, model.samplers) == ([], 0)
-    assert steps.release("1") == Finished("1", "cancelled")
-    assert run(steps, work)[-1].cached_tokens == 0
+    assert (model.memory, model.samplers) == ({}, 0)
+    assert child.steps.release("1") == Finished("1", "cancelled")
+    assert child.run(work)[-1].cached_tokens == 0
 
 
-def test_an_unknown_adapter_is_refused():
-    (event,) = run(Steps(WrittenModel("a")), prompt(lora="other"))
-    assert "no LoRA adapter named other" in event.sentence
+def test_an_unknown_adapter_or_a_wrong_grammar_is_refused_and_the_others_go_on():
+    model = WrittenModel("fine")
+    child = Child(model, slots=2)
+    events = child.run(prompt(), prompt(name="2", lora="other"), prompt(name="3", grammar="wrong"))
+    refused = [event.sentence for event in events if isinstance(event, Failed)]
+    assert refused == ["There is no LoRA adapter named other.", "The grammar is not one."]
+    assert text_of(events) == "fine"
+
+
+def test_each_step_uses_one_adapter():
+    model = WrittenModel("abc")
+    child = Child(model, slots=2, budget=30)
+    child.run(prompt(name="1", lora="style"), prompt(name="2"))
+    assert all(len(step) == 1 for step in model.steps)
+    assert model.adapters[:4] == ["style", "", "style", ""]
 
 
 def test_texts_are_embedded_one_a_step():
-    events = run(Steps(WrittenModel(embedding=True)), Embed("1", ("a", "bcd")))
-    assert events == [Progress("1", 1), Progress("1", 2), Vectors("1", ((1.0,), (3.0,)))]
-    assert run(Steps(WrittenModel(embedding=True)), Embed("1", ())) == [Vectors("1", ())]
+    child = Child(WrittenModel(embedding=True))
+    assert child.run(Embed("1", ("a", "bcd"))) == [
+        Progress("1", 0), Progress("1", 1), Progress("1", 2), Vectors("1", ((1.0,), (3.0,))),
+    ]  # fmt: skip
+    assert child.run(Embed("1", ())) == [Vectors("1", ())]
 
 
 def test_a_model_does_only_what_it_was_loaded_for():
-    assert isinstance(run(Steps(WrittenModel(embedding=True)), prompt())[-1], Failed)
-    assert isinstance(run(Steps(WrittenModel()), Embed("1", ("a",)))[-1], Failed)
+    assert isinstance(Child(WrittenModel(embedding=True)).run(prompt())[-1], Failed)
+    assert isinstance(Child(WrittenModel()).run(Embed("1", ("a",)))[-1], Failed)
 
 
-def test_counting():
-    assert run(Steps(WrittenModel()), Count("1", ("abc", ""))) == [Counts("1", (3, 0))]
+def test_counting_waits_for_nobody():
+    child = Child(WrittenModel("abc"))
+    child.take(prompt(), Count("2", ("abc", "")))
+    assert child.events == [Counts("2", (3, 0))]

@@ -1,0 +1,136 @@
+"""What is written beside others is what llama-cpp-python's own object writes, one prompt after another.
+
+Several tokens in a step are multiplied in another order than one, so that logits differ in their last digits; where the
+two likeliest tokens are as near as that, either may be chosen. Each difference must be such a case: the token that we
+chose lies within the margin of the one that the yardstick chose, at the very place where they part.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from itertools import product
+
+import llama_cpp
+import numpy as np
+import pytest
+
+from bot.generation.engine import Engine
+from bot.generation.model_files import default_chat_model
+from bot.generation.sequence import Finished, Generate, ModelSpec, Piece
+from bot.generation.templates import ChatTurn, render
+
+SYSTEM = "You answer questions about a team from the messages given."
+THINGS = ("harbour", "lighthouse", "ferry", "market", "printer", "garden", "bakery", "library", "bridge", "museum")
+ASKED = (
+    "Where is the {} and who may go there?", "Tell me three things about a {}.", "Why was the {} closed in May?",
+    "请用中文介绍一下 {}。", "Write one sentence about the {}.", "How old is the {}?", "What does the {} cost a year?",
+    "Name two reasons to visit the {}.", "Who built the {}?", "What happens at the {} at night?",
+    "Describe the {} for a child.", "List what one needs for the {}.", "Is the {} open today?", "Plan a new {}.",
+    "What is the history of the {}?", "Compare the {} with a ship.", "When was the {} painted?", "Sing of the {}.",
+    "Explain the {} to a visitor.", "Where does the {} get its light?",
+)  # fmt: skip
+CONTEXT, SLOTS = 512, 16
+# Between steps of one token and of many the logits of this model, in 4 bits, were seen to differ by up to half of it.
+MARGIN = 1.0
+
+
+@pytest.fixture(scope="module")
+def chat_file(tmp_path_factory):
+    return default_chat_model(tmp_path_factory.mktemp("home"))
+
+
+@dataclass
+class Yardstick:
+    """The high-level object, and what it knows of the place where two answers part."""
+
+    model: object
+
+    def tokens(self, prompt):
+        pieces = [
+            self.model.tokenize(one.text.encode(), add_bos=False, special=one.control) for one in prompt if one.text
+        ]
+        return [token for piece in pieces for token in piece]
+
+    def write(self, prompt, length):
+        """The likeliest tokens, and their text."""
+        written = []
+        for token in self.model.generate(self.tokens(prompt), temp=0.0, repeat_penalty=1.0):
+            written.append(token)
+            if len(written) == length:
+                break
+        return written
+
+    def text(self, tokens):
+        return self.model.detokenize(tokens, special=False)
+
+    def margin(self, prompt, written, ours):
+        """By how much the likeliest token is above the one that our text goes on with where it parts from `written`."""
+        same = max(k for k in range(len(written) + 1) if ours.startswith(self.text(written[:k])))
+        rest = ours[len(self.text(written[:same])) :]
+        self.model.reset()
+        self.model.eval(self.tokens(prompt) + written[:same])
+        pointer = llama_cpp.llama_get_logits_ith(self.model._ctx.ctx, -1)
+        logits = np.ctypeslib.as_array(pointer, (self.model.n_vocab(),))
+        (token, *_) = self.model.tokenize(rest, add_bos=False, special=False)
+        return float(logits.max() - logits[token])
+
+
+@pytest.fixture(scope="module")
+def yardstick(chat_file):
+    model = llama_cpp.Llama(str(chat_file), n_ctx=CONTEXT, n_threads=1, n_threads_batch=2, verbose=False)
+    yield Yardstick(model)
+    model.close()
+
+
+async def written_beside(engine, prompts, length, askers):
+    """Each prompt's answer as bytes, so many asked at a time."""
+    turn = asyncio.Semaphore(askers)
+
+    async def one(prompt):
+        async with turn:
+            request = Generate(engine.new_request_id(), prompt, max_tokens=length, static_segments=3, goes_on=True)
+            events = [event async for event in engine.stream(request)]
+            assert isinstance(events[-1], Finished)
+            assert events[-1].new_tokens == length
+            return "".join(event.text for event in events if isinstance(event, Piece)).encode()
+
+    return await asyncio.gather(*(one(prompt) for prompt in prompts))
+
+
+@pytest.mark.model
+@pytest.mark.timeout(7200)
+async def test_what_many_ask_at_once_is_answered_as_it_is_one_after_another(chat_file, yardstick, size, report):
+    texts = [asked.format(thing) for thing, asked in product(THINGS, ASKED)][:: size(17, 1)]
+    prompts = [render([ChatTurn("system", SYSTEM), ChatTurn("user", text)], "chatml") for text in texts]
+    length = size(12, 48)
+    expected = [yardstick.write(prompt, length) for prompt in prompts]
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=CONTEXT, gpu_layers=0, parallel=SLOTS))
+    parted, margins = {}, []
+    try:
+        for askers in (1, 4, 8, 16):
+            answers = await written_beside(engine, prompts, length, askers)
+            other = [
+                (prompt, tokens, text)
+                for prompt, tokens, text in zip(prompts, expected, answers, strict=True)
+                if whole(text) != whole(yardstick.text(tokens))
+            ]
+            parted[askers] = len(other)
+            margins += [yardstick.margin(*one) for one in other]
+    finally:
+        await engine.close()
+    largest = round(max(margins, default=0.0), 3)
+    report("engine against the high-level object", prompts=len(prompts), tokens=length, parted=parted, margin=largest)
+    assert largest <= MARGIN
+    assert max(parted.values()) <= len(prompts) // 2
+
+
+def whole(text):
+    """Without a character that the length cut in two, which one side shows as a mark and the other leaves out."""
+    return re.sub("�+$", "", text.decode("utf-8", "replace"))
+
+
+@pytest.mark.model
+async def test_the_answer_to_another_question_would_be_noticed(yardstick):
+    prompts = [render([ChatTurn("user", text)], "chatml") for text in ("Count to five.", "Name a sea.")]
+    first, second = (yardstick.write(prompt, 12) for prompt in prompts)
+    assert yardstick.margin(prompts[0], first, yardstick.text(second)) > MARGIN

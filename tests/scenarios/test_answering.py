@@ -60,7 +60,7 @@ async def test_a_follow_up_is_understood_from_memory(opened):
         assert answer.citations[0].line.ref.message_id == "1"
         assert "Earlier question: Why did we drop Kafka?" in app.chat.model.prompts[-1]
         stranger, _ = await ask(app, "who decided that?", conversation="another")
-    assert stranger.outcome is Outcome.DECLINED
+    assert stranger.outcome is Outcome.ASKED_BACK
 
 
 async def test_memory_kept_for_one_audience_is_not_used_for_another(opened):
@@ -210,9 +210,8 @@ async def test_a_prompt_that_the_model_finds_too_long_is_tried_at_half_its_lengt
         return "They caused outages [1]"
 
     async with opened(script) as app:
-        await learn(
-            app, KAFKA, *(said(f"k{n}", f"we drop Kafka, part {n} " * 30, minute=900 * n) for n in range(1, 12))
-        )
+        parts = (f"we drop Kafka, part {'abcdefghijk'[n] * 3} " * 30 for n in range(11))
+        await learn(app, KAFKA, *(said(f"k{n}", text, minute=900 * (n + 1)) for n, text in enumerate(parts)))
         answer, streamed = await ask(app, "Why did we drop Kafka?")
     assert answer.citations
     assert streamed.count("outages [1]") == 1

@@ -133,9 +133,8 @@ async def test_a_question_that_is_tokenized_first_and_measured_then_would_be_cau
         await answer(app, "why? " * (MEGABYTE // 5))
 
 
-def test_a_source_is_cut_before_it_is_cleaned(monkeypatch):
+def test_a_source_is_cut_before_it_is_cleaned():
     seen = []
-    monkeypatch.setattr(prompts, "neutralise", lambda text: seen.append(len(text)) or text)
     line = type("Line", (), {"text": "x " * MEGABYTE, "author": "a", "channel_name": "c", "posted_at": None})()
-    prompts.source(line, 1)
+    prompts.source(line, 1, made=lambda text: seen.append(len(text)) or text)
     assert max(seen) <= 4 * prompts.SOURCE_CHARS

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from adapters.discord import escaping as discord_escaping
 from adapters.slack import escaping as slack_escaping
-from bot.commands import measure
+from bot.__main__ import app
+from bot.commands import measure_answers
 from bot.models import ChatModel
 from knowledge.embeddings import ModelEmbeddings
 from tests.fakes.models import WordEmbedding, scripted
@@ -60,15 +61,15 @@ def measured(monkeypatch, servers, tmp_path):
     async def embeddings(_settings):
         yield ModelEmbeddings(WordEmbedding(dimension=96))
 
-    monkeypatch.setattr(measure, "evaluation_embeddings", embeddings)
+    monkeypatch.setattr(measure_answers, "evaluation_embeddings", embeddings)
 
     def run(script, *options, small=False):
         async def chat_of(_settings, _stack):
             model = scripted(script)
             return Small(model.model, model.name, model.count, None, 2000) if small else model
 
-        monkeypatch.setattr(measure, "chat_of", chat_of)
-        result = CliRunner().invoke(measure.evaluate, ["injection", "--data", str(tmp_path), "--json", *options])
+        monkeypatch.setattr(measure_answers, "chat_of", chat_of)
+        result = CliRunner().invoke(app, ["eval", "injection", "--data", str(tmp_path), "--json", *options])
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 

@@ -18,7 +18,7 @@ from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation.datasets import read_question_set
-from knowledge.evaluation.run import evaluate_retrieval
+from knowledge.evaluation.run import WHOLE, evaluate_retrieval
 from knowledge.importer import Importer
 from knowledge.messages import Channel, ChannelRef, MessageRef, PersonRef, Posted, SourceMessage, Version, Visibility
 from tests.fakes.models import WordEmbedding
@@ -92,7 +92,7 @@ async def test_what_was_labelled_can_be_measured(database, server_url, tmp_path)
     questions = read_question_set(tmp_path / "ours")
     assert len(questions.queries) == made["questions"]
     async with stocked_with(server_url, questions, ModelEmbeddings(WordEmbedding())) as bench:
-        (entry,) = await evaluate_retrieval(bench.library, questions, "words", ablate=False, on_progress=silent)
+        entry = await evaluate_retrieval(bench.library, questions, "words", WHOLE, silent)
     assert entry["queries"] == made["questions"]
     assert entry["messages"] == made["messages"] - made["questions"]
     assert 0 < entry["unit"]["hit@10"] <= 1

@@ -96,8 +96,8 @@ class Seen:
         self.rows, self.messages, self.units = [], set(), set()
         read, text, vector = Database.read, Index.search_text, Index.search_vector
 
-        async def watched_read(database, scope, *rest):
-            found = await read(database, scope, *rest)
+        async def watched_read(database, scope, *rest, **how):
+            found = await read(database, scope, *rest, **how)
             self.rows.append(repr(found))
             return found
 

@@ -18,7 +18,7 @@ PAGE_BYTES = 4096
 AT_ONCE = 4
 MOST_GROWTH = 0.05
 # One object kept for every second question is a leak, however small it is; some more come and go with connections.
-OBJECTS_PER_QUESTION, OBJECTS = 0.5, 150
+OBJECTS_PER_QUESTION, OBJECTS = 0.5, 300
 TASKS = 5
 
 
@@ -124,5 +124,5 @@ async def test_a_task_left_behind_by_each_question_would_be_caught(settings):
 
 async def test_objects_left_behind_by_each_question_would_be_caught(settings):
     left = []
-    before, after, _ = await Sized(settings, leak=lambda _: left.extend([] for _ in range(10))).measure(20, 40)
+    before, after, _ = await Sized(settings, leak=lambda _: left.extend([] for _ in range(20))).measure(20, 40)
     assert any("objects" in problem for problem in growth(before, after, 40))

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.config import load_settings
+from bot.chain import Parts
+from bot.config import Settings, load_settings
 from bot.evaluation.answers import Told, answers_document, said_to
 from bot.evaluation.injection import Bot, Outcome, injection_document, withstood
 from bot.evaluation.injection_set import read_injection_set, write_corpus
-from bot.evaluation.laboratory import stocked_with
+from bot.evaluation.laboratory import Bench, stocked_with
 from bot.evaluation.report_file import Report, check_report, write_report
 from bot.evaluation.tables import answers_table, injection_table
+from bot.models import ChatModel
 from bot.platform_wiring import posted_on_platforms
 from bot.terminal import out, print_json, run
 from bot.wiring import chain_parts, chat_of, evaluation_embeddings, open_servers
@@ -21,6 +23,12 @@ from knowledge.evaluation.datasets import QuestionSet, read_question_set
 from knowledge.index import Index
 
 group = typer.Typer()
+
+
+def _parts(settings: Settings, chat: ChatModel, bench: Bench, embedding_name: str) -> Parts:
+    """The product's chain over a stocked library; each question brings its own past."""
+    search, index = bench.library.search, Index(bench.database)
+    return chain_parts(settings, chat, search, index, Told(), embedding_name=embedding_name)
 
 
 @group.command()
@@ -44,14 +52,7 @@ def answers(
             chat = await chat_of(settings, stack)
             for questions in sets:
                 async with stocked_with(servers.database_url, questions, embeddings) as bench:
-                    parts = chain_parts(
-                        settings,
-                        chat,
-                        bench.library.search,
-                        Index(bench.database),
-                        Told(),
-                        embedding_name=embeddings.name,
-                    )
+                    parts = _parts(settings, chat, bench, embeddings.name)
                     said = await said_to(parts, bench.library, questions, bench.show)
                 entries.append(answers_document(questions.name, said, chat.name))
         write_report(report, "answers", {"sets": entries})
@@ -93,14 +94,7 @@ def injection(
                     async with stocked_with(
                         servers.database_url, QuestionSet(chosen.name, corpus), embeddings
                     ) as bench:
-                        parts = chain_parts(
-                            settings,
-                            chat,
-                            bench.library.search,
-                            Index(bench.database),
-                            Told(),
-                            embedding_name=embeddings.name,
-                        )
+                        parts = _parts(settings, chat, bench, embeddings.name)
                         bot = Bot(parts, bench.library, chosen.documents)
                         outcomes.append(await withstood(bot, chosen, posted_on_platforms, bench.show, bare=ablate))
         document = injection_document(outcomes, chat.name)

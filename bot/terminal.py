@@ -1,6 +1,7 @@
 """How commands speak: answers to standard output, notes and progress to standard error, errors as one sentence."""
 
 import asyncio
+import gc
 import json
 import logging
 import sys
@@ -41,7 +42,12 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command to its end; an error becomes one sentence and an exit code."""
+    """Runs a command to its end; an error becomes one sentence and an exit code.
+
+    What is imported by now stays for good. Left in sight, each full collection of garbage looks through it, for 120 to
+    190 ms, while everybody waits; frozen, 2 to 4.
+    """
+    gc.freeze()
     try:
         asyncio.run(work)
     except KeyboardInterrupt:

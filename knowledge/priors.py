@@ -1,5 +1,6 @@
 """What speaks for a passage beside its words and its meaning: when it was said. No I/O."""
 
+import heapq
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ def when_of(question: str, now: datetime) -> When:
     return When(now, period_of(question, now), _LATEST.search(question.lower()) is not None)
 
 
-def preferred(ranked: Sequence[Scored], said_at: Mapping[int, datetime | None], when: When) -> list[Scored]:
-    """The same units in a new order, best first, with what speaks for each added to its score."""
-    lifted = [replace(scored, score=scored.score + when.favours(said_at.get(scored.unit))) for scored in ranked]
-    return sorted(lifted, key=lambda scored: (-scored.score, scored.unit))
+def preferred(ranked: Sequence[Scored], said_at: Mapping[int, datetime | None], when: When, most: int) -> list[Scored]:
+    """The best `most` of the units in a new order, best first, with what speaks for each added to its score."""
+    lifted = ((-scored.score - when.favours(said_at.get(scored.unit)), scored.unit, scored) for scored in ranked)
+    return [replace(scored, score=-score) for score, _, scored in heapq.nsmallest(most, lifted)]

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ WORD_HITS = 30
 OF_THEN = 30
 # Units whose lines are fetched, before overlapping passages are dropped.
 SHORTLIST = 60
+KNOWN_LABELS = 4096
 EVERYTHING_ON = Switches()
 
 
@@ -127,9 +129,7 @@ class Search:
             cosines, looked_up = await _cosines(index, ask, near, words) if near else ({}, {})
             share = FOLLOW_UP_VECTOR_SHARE if ask.wanted.leans_back else VECTOR_SHARE
             fused = fuse(words.scored, cosines, looked_up, vector_share=share)
-            if switches.priors:
-                fused = await _by_time(index, ask, fused, words)
-            ranked = fused[:SHORTLIST]
+            ranked = await _by_time(index, ask, fused, words) if switches.priors else fused[:SHORTLIST]
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [words.loose[scored.unit] for scored in ranked if scored.unit in words.loose]
             lines = await index.lines(scope.channel_pks, units, alone)
@@ -228,20 +228,25 @@ async def _words(index: Index, ask: Ask) -> Words:
 
 
 async def _by_time(index: Index, ask: Ask, fused: Sequence[Scored], words: Words) -> list[Scored]:
-    """The units with what speaks for each by when it was said."""
+    """The best units, with what speaks for each by when it was said."""
     undated = [scored.unit for scored in fused if scored.unit not in words.said_at]
     said_at = words.said_at | await index.beginnings(ask.scope.channel_pks, undated)
-    return preferred(fused, said_at, ask.when)
+    return preferred(fused, said_at, ask.when, SHORTLIST)
 
 
-def _labels(labels: Iterable[Label], scope: Scope, period: Period | None) -> dict[Hashable, list[int]]:
+def _labels(labels: Iterable[Label], scope: Scope, period: Period | None) -> dict[Hashable, tuple[int, ...]]:
     """What units are read by beside their lines: the channel's name, and the words for the time they are of."""
     names = dict(zip(scope.channel_pks, scope.channel_names, strict=True))
     time = period.words if period is not None else ""
     return {
-        label: [term_id(term) for term in terms(f"{names.get(label.channel_pk, '')} {time if label.is_then else ''}")]
-        for label in set(labels)
+        label: _term_ids(f"{names.get(label.channel_pk, '')} {time if label.is_then else ''}") for label in set(labels)
     }
+
+
+@lru_cache(KNOWN_LABELS)
+def _term_ids(label: str) -> tuple[int, ...]:
+    """The terms of a label: a question meets the same hundreds of channels as the one before it."""
+    return tuple(term_id(term) for term in terms(label))
 
 
 async def _cosines(

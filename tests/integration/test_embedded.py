@@ -435,8 +435,8 @@ async def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> Non
 
 
 async def test_a_server_that_ends_at_once_says_why(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(embedded_postgres.SETTINGS, "shared_buffers", "nonsense")
-    with pytest.raises(KnowledgeUnavailable, match='did not start: invalid value for parameter "shared_buffers"'):
+    monkeypatch.setitem(embedded_postgres.SETTINGS, "max_wal_size", "nonsense")
+    with pytest.raises(KnowledgeUnavailable, match='did not start: invalid value for parameter "max_wal_size"'):
         async with embedded_servers(home, postgres=True, redis=True):
             pass
     assert not servers_running(home)

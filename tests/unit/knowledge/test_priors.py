@@ -15,7 +15,7 @@ def order(question, **scored):
     units = [Scored(unit, score=score) for unit, (score, _) in enumerate(scored.values(), 1)]
     said_at = {unit: at for unit, (_, at) in enumerate(scored.values(), 1)}
     names = dict(enumerate(scored, 1))
-    return [names[one.unit] for one in preferred(units, said_at, when_of(question, NOW))]
+    return [names[one.unit] for one in preferred(units, said_at, when_of(question, NOW), len(units))]
 
 
 def test_what_was_said_at_the_time_asked_about_comes_first():

@@ -25,6 +25,12 @@ _SHAPING_CJK = re.compile(
     "或者|而且|但是|不过|所以|一下|这个|那个|这里|那里|这些|那些|我们|你们|他们|她们|它们|自己|还有|已经|觉得|告诉|"
     "[的了吗呢吧啊呀哦噢嗯哇嘛哈是在有和与也都就很不没那这你我他她它还要哪谁]"
 )
+# An order in front asks like "what" and "how" do; further back the same words name things: a list, a show.
+_ORDER = re.compile(
+    r"^\W*(?:(?:please|can you|could you)\s+)?(?:describe|explain|find|give|identify|list|name|outline|show|"
+    r"summari[sz]e)\b|^\W*(?:请)?(?:帮我)?(?:总结|概括|列出|介绍|解释)",
+    re.IGNORECASE,
+)
 
 Floats = NDArray[np.float64]
 
@@ -87,7 +93,7 @@ def query_terms(text: str) -> list[str]:
 
 def telling_terms(text: str) -> list[str]:
     """The distinct terms of a question that say what it is about; there may be none."""
-    every = dict.fromkeys(terms(_SHAPING_CJK.sub(" ", text)))
+    every = dict.fromkeys(terms(_SHAPING_CJK.sub(" ", _ORDER.sub("", text))))
     return [term for term in every if term not in FUNCTION_WORDS]
 
 

@@ -85,3 +85,18 @@ def test_other_terms_than_before_need_another_number_of_their_rules():
         "\uff26\uff35\uff2c\uff2c Größen don't"
     )
     assert (TERM_RULES, sum(term_ids(text))) == (2, 1679651399)
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("Summarize the decision about pricing", ["decis", "price"]),
+        ("Find the invoice", ["invoic"]),
+        ("please list the open blockers", ["open", "blocker"]),
+        ("帮我总结定价", ["定", "价", "定价"]),
+        ("where is the wish list", ["wish", "list"]),
+        ("list", ["list"]),
+    ],
+)
+def test_an_order_in_front_says_nothing_of_what_is_wanted_and_further_back_it_may(question, found):
+    assert query_terms(question) == found

@@ -109,6 +109,12 @@ class ModelSettings(Section):
         description="Tokens that all questions answered at once may have together, to save memory; when they are used "
         "up, the youngest waits. 0: each has a context of its own, which is faster on a CPU.",
     )
+    rpc: str = Field(
+        default="",
+        pattern=r"^$|^[\w.-]+:\d+(\s*,\s*[\w.-]+:\d+)*$",
+        description="Devices on other machines: host:port of llama.cpp's RPC servers, with commas. Layers and what is "
+        "computed on them travel there unencrypted.",
+    )
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,

@@ -127,12 +127,14 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
         offload(report),
-        isolation(report),
+        isolation(report, settings.model.rpc),
     ]
 
 
-def isolation(report: Report) -> Check:
+def isolation(report: Report, rpc: str = "") -> Check:
     """Whether the model's process has given its network up."""
+    if rpc:
+        return Check("isolation", ok=True, found=f"the model's process keeps the network, to compute on {rpc}")
     if not report.has_network:
         return Check("isolation", ok=True, found="the model's process has no network")
     found = "the model's process kept the network: this system lets no process give it up"

@@ -9,6 +9,8 @@
 #   * `llama` has a source file per model architecture, each reading the same headers; a unity build reads them once for
 #     every dozen files. Twelve keeps a compiler process below one gigabyte.
 # The numerical library (ggml) is compiled as ever, so the speed of the result is the same.
+# One thing is added: the client of devices that llama.cpp's RPC server offers (THREADLORE_MODEL__RPC), a single file.
+set(GGML_RPC ON)
 set(LLAMA_BUILD_COMMON OFF)
 set(LLAVA_BUILD OFF)
 # The target does not exist yet when this file is read; DEFER runs the call at the end of the top-level directory.

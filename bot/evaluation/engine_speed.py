@@ -6,10 +6,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bot.errors import DependencyDown
 from bot.evaluation.engine_prompts import prompts_of, static_of
+from bot.evaluation.engine_server import LlamaServer, llama_server
 from bot.generation.child import clean_environment
 from bot.generation.engine import Engine
 from bot.generation.sequence import Finished, Generate, ModelSpec, Piece, Report, Segment
@@ -32,10 +34,17 @@ class Timed:
 
 
 async def measured(
-    spec: ModelSpec, concurrencies: Sequence[int], prompt_tokens: int, new_tokens: int, on_progress: Callable[[], None]
+    spec: ModelSpec,
+    concurrencies: Sequence[int],
+    prompt_tokens: int,
+    new_tokens: int,
+    on_progress: Callable[[], None],
+    *,
+    server: Path | None = None,
 ) -> dict[str, Any]:
     """The document of the command. Each of `concurrencies` askers asks twice, the second time when he has his answer.
 
+    `server`: llama.cpp's own, to be asked the same.
     Errors: `StartupError`, `ModelUnavailable`.
     """
     spec = replace(spec, n_ctx=max(512, prompt_tokens + new_tokens + ROOM))
@@ -56,7 +65,12 @@ async def measured(
             times = await ask(prompts, new_tokens)
         serial = _asked_by(times, askers, new_tokens)
         on_progress()
-        runs.append(_compared(askers, _figures(ours, ours_seconds), _figures(serial, times[-1][1])))
+        run = _compared(askers, _figures(ours, ours_seconds), _figures(serial, times[-1][1]))
+        if server is not None:
+            async with llama_server(server, spec, report, askers) as theirs:
+                run |= _beside(run["ours"], await _theirs(theirs, prompts, askers, new_tokens))
+            on_progress()
+        runs.append(run)
     return {
         "runs": runs,
         "model": report.name or spec.path if report else spec.path,
@@ -97,6 +111,20 @@ async def _ours(
     began = clock()
     answers = await asyncio.gather(*(asker(place) for place in range(askers)))
     return [one for several in answers for one in several], clock() - began
+
+
+async def _theirs(server: LlamaServer, prompts: Prompts, askers: int, new_tokens: int) -> dict[str, Any]:
+    """What llama.cpp's own server makes of the same prompts, asked by as many."""
+    tokens = [await server.tokens(prompt) for prompt in prompts]
+    await server.timed(tokens[-1], 2)
+
+    async def asker(place: int) -> list[Timed]:
+        return [Timed(*await server.timed(one, new_tokens)) for one in tokens[place::askers]]
+
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    answers = await asyncio.gather(*(asker(place) for place in range(askers)))
+    return _figures([one for several in answers for one in several], clock() - began)
 
 
 @asynccontextmanager
@@ -148,6 +176,14 @@ def _figures(answers: Sequence[Timed], seconds: float) -> dict[str, Any]:
         "tokens_per_s": round(sum(one.new_tokens for one in answers) / seconds, 2),
         "ttft_ms": {"p50": round(percentile(firsts, 0.5), 1), "p95": round(percentile(firsts, 0.95), 1)},
         "total_s": round(seconds, 2),
+    }
+
+
+def _beside(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "server": theirs,
+        "server_throughput_ratio": round(ours["tokens_per_s"] / theirs["tokens_per_s"], 3),
+        "server_ttft_p95_ratio": round(ours["ttft_ms"]["p95"] / theirs["ttft_ms"]["p95"], 3),
     }
 
 

@@ -65,6 +65,7 @@ class Child:
         """A child that has begun to load the model."""
         process = await asyncio.create_subprocess_exec(
             *command,
+            *(("--network",) if spec.rpc else ()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

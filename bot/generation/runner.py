@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import llama_cpp
 import numpy as np
 
+from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
 from bot.generation.samplers import open_sampler
@@ -68,12 +69,15 @@ class LoadLog:
             self.lines.append(line)
 
     def offload(self) -> tuple[int, tuple[str, ...]]:
-        """How many layers went to a device other than the processor, and which devices are in use."""
+        """How many layers went to a device other than the processor, and which devices are in use.
+
+        llama.cpp's own count is of what was asked for, also where a build that could use a device has none.
+        """
         assigned = [match[1] for line in self.lines if (match := ASSIGNED.search(line))]
         counted = [int(match[1]) for line in self.lines if (match := OFFLOADED.search(line))]
-        devices = dict.fromkeys(match[1] for line in self.lines if (match := DEVICE.search(line)))
-        layers = counted[-1] if counted else sum(not device.startswith("CPU") for device in assigned)
-        return layers, tuple(devices) or tuple(dict.fromkeys(assigned))
+        used = dict.fromkeys(match[1] for line in self.lines if (match := DEVICE.search(line)))
+        layers = sum(not device.startswith("CPU") for device in assigned) if assigned else (counted or [0])[-1]
+        return layers, tuple(used) or tuple(dict.fromkeys(assigned))
 
 
 class Model:
@@ -86,7 +90,11 @@ class Model:
         self.spec = spec
         self._log = log  # llama.cpp calls it for as long as the model lives
         llama_cpp.llama_backend_init()
-        self._on_gpu = spec.gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
+        try:
+            devices.add_served(spec.rpc)
+        except ValueError as error:
+            raise LoadError(str(error), on_gpu=False) from error
+        self._on_gpu = spec.gpu_layers != 0 and devices.has_gpu()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = spec.gpu_layers
         model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
@@ -98,7 +106,7 @@ class Model:
         self._vocabulary: Any = llama_cpp.llama_model_get_vocab(model)
         self._lora = {adapter.name: self._load_lora(adapter.path, adapter.scale) for adapter in spec.lora}
         self._lora_in_use = ""
-        layers, devices = log.offload()
+        layers, used = log.offload()
         self.threads = spec.threads or usable_processors()
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
@@ -112,7 +120,7 @@ class Model:
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self._batch = Batch(self.budget)
-        self.report = self._describe(params.n_gpu_layers, layers, devices)
+        self.report = self._describe(params.n_gpu_layers, layers, used)
 
     def tokenize(self, text: str, *, special: bool = False, ends: bool = False) -> list[int]:
         """Token ids. `special`: marks become control tokens; `ends`: with the model's begin and end tokens."""
@@ -252,7 +260,7 @@ class Model:
         stated = self._metadata(f"{self._metadata('general.architecture')}.pooling_type")
         return int(stated) if stated.isdigit() and int(stated) > 0 else int(llama_cpp.LLAMA_POOLING_TYPE_MEAN)
 
-    def _describe(self, gpu_layers: int, offloaded: int, devices: tuple[str, ...]) -> Report:
+    def _describe(self, gpu_layers: int, offloaded: int, used: tuple[str, ...]) -> Report:
         description = ctypes.create_string_buffer(VALUE_BYTES)
         llama_cpp.llama_model_desc(self._model, description, VALUE_BYTES)
         template = (llama_cpp.llama_model_chat_template(self._model, None) or b"")[:TEMPLATE_LIMIT].decode(
@@ -261,11 +269,11 @@ class Model:
         names = {number: name for name, number in POOLINGS.items()}
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         return Report(
-            can_offload=bool(llama_cpp.llama_supports_gpu_offload()),
+            can_offload=devices.has_gpu(),
             requested_gpu_layers=gpu_layers,
             model_layers=llama_cpp.llama_model_n_layer(self._model) + 1,
             offloaded_layers=offloaded,
-            devices=devices,
+            devices=used,
             name=self._metadata("general.name"),
             description=description.value.decode("utf-8", "replace"),
             size_bytes=llama_cpp.llama_model_size(self._model),

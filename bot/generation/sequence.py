@@ -29,7 +29,8 @@ class ModelSpec:
     `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
     0 chooses by device. `pooling` "": what the file says, else mean. `parallel`: sequences written at once, each of
-    at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many.
+    at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many. `rpc`:
+    devices served elsewhere, host:port with commas; the child then keeps its network.
     """
 
     path: str
@@ -42,6 +43,7 @@ class ModelSpec:
     pooling: Literal["", "mean", "cls", "last"] = ""
     parallel: int = 1
     cells: int = 0
+    rpc: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,19 +140,23 @@ def requantize(source: Path, target: Path, file_type: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The child's life, or with --requantize SOURCE TARGET TYPE one conversion."""
+    """The child's life, with --network beside devices that are served elsewhere; or one conversion, --requantize."""
     match arguments:
         case ["--requantize", source, target, file_type] if file_type in FILE_TYPES:
             return FAILED_EXIT if requantize(Path(source), Path(target), file_type) else 0
-        case [_, *_]:
+        case [] | ["--network"]:
+            pass
+        case _:
             return USAGE_EXIT
     confinement.leave_ending_to_the_bot()
     confinement.leave_no_core()
-    has_network = not confinement.give_up_network()  # before the pipe starts a thread
+    keeps_network = bool(arguments)
+    has_network = keeps_network or not confinement.give_up_network()  # before the pipe starts a thread
     pipe = Pipe()
     import llama_cpp  # noqa: F401 -- its own start may ask the system about itself; what comes after may not
 
-    confinement.start_nothing_and_call_nobody()
+    if not keeps_network:
+        confinement.start_nothing_and_call_nobody()
     serve(pipe, has_network=has_network)
     return 0
 

@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from bot.adapter_names import with_adapter
 from bot.errors import ModelUnavailable
 from bot.generation.embedder import Prefixes, prefixes_for
 from knowledge.errors import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from langchain_openai import OpenAIEmbeddings
+
+log = structlog.get_logger()
 
 NO_KEY = "none"  # local servers want no key, the client wants a string
 EMBED_BATCH = 32
@@ -26,9 +30,12 @@ class RemoteChatModel(BaseChatModel):
     """A chat model on a server; what fails on the way is a `ModelUnavailable`. Asynchronous only.
 
     `response_metadata` gains `prefill_ms` (until the first text) and `generation_ms`, measured here.
+    A call with `lora` goes to the model of that name, which is one of `adapters`; any other goes to the model alone.
     """
 
     inner: BaseChatModel
+    name_there: str = ""
+    adapters: tuple[str, ...] = ()
 
     @property
     def _llm_type(self) -> str:
@@ -41,13 +48,18 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- astream reports the tokens itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        lora = self._adapter(kwargs)
         started = time.perf_counter()
         first: float | None = None
         with reached_server():
             async with aclosing(self.inner.astream(messages, stop=stop, **kwargs)) as chunks:  # type: ignore[type-var]
                 async for chunk in chunks:
                     first = first or (time.perf_counter() if chunk.content else None)
-                    yield ChatGenerationChunk(message=chunk.model_copy(update={"chunk_position": None}))
+                    said = dict(chunk.response_metadata)
+                    if lora and "model_name" in said:
+                        said["model_name"] = with_adapter(self.name_there, lora)
+                    update = {"chunk_position": None, "response_metadata": said}
+                    yield ChatGenerationChunk(message=chunk.model_copy(update=update))
         ended = time.perf_counter()
         first = first or ended
         times = {"prefill_ms": round((first - started) * 1000, 2), "generation_ms": round((ended - first) * 1000, 2)}
@@ -60,6 +72,7 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- the inner model's own business
         **kwargs: Any,
     ) -> ChatResult:
+        self._adapter(kwargs)
         with reached_server():
             message = await self.inner.ainvoke(messages, stop=stop, **kwargs)
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -73,11 +86,22 @@ class RemoteChatModel(BaseChatModel):
     ) -> ChatResult:
         raise NotImplementedError("This chat model is asynchronous only: use ainvoke or astream.")
 
+    def _adapter(self, options: dict[str, Any]) -> str:
+        """The adapter that was asked for, put among the options as the model to ask; "" is the model alone."""
+        lora = str(options.pop("lora", ""))
+        if lora and lora not in self.adapters:
+            log.warning("adapter_away", adapter=lora)
+            return ""
+        if lora:
+            options["model"] = lora
+        return lora
+
 
 def remote_chat_model(
     url: str,
     model: str,
     *,
+    adapters: Sequence[str] = (),
     api_key: str = "",
     temperature: float = 0.0,
     max_tokens: int = 512,
@@ -97,7 +121,7 @@ def remote_chat_model(
         max_retries=2,
         stream_usage=True,
     )
-    return RemoteChatModel(inner=inner)
+    return RemoteChatModel(inner=inner, name_there=model, adapters=tuple(adapters))
 
 
 class RemoteEmbedder:

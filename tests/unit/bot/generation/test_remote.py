@@ -100,6 +100,19 @@ async def test_an_answer_is_streamed_with_tokens_and_times(server, url):
     assert server.asked[0]["model"] == "m"
 
 
+async def test_an_adapter_is_a_model_of_the_server_and_one_that_is_none_leaves_the_model_alone(server, url):
+    model = remote_chat_model(url, "m", adapters=("cellar",))
+    for lora in ("cellar", "barn", ""):
+        named = [
+            chunk.response_metadata["model_name"]
+            async for chunk in model.astream("why?", lora=lora)
+            if "model_name" in chunk.response_metadata
+        ]
+        assert set(named) == {"m+cellar" if lora == "cellar" else "m"}
+        await model.ainvoke("why?", lora=lora)
+    assert [asked["model"] for asked in server.asked] == ["cellar", "cellar", "m", "m", "m", "m"]
+
+
 async def test_an_answer_comes_whole(server, url):
     assert (await remote_chat_model(url, "m", api_key="k").ainvoke("why?")).text == "We chose Postgres."
 

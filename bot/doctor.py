@@ -130,11 +130,11 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
         offload(report),
         isolation(report),
-        *[await _adapter(chat, name) for name in chat.adapters()],
+        *[await adapter(chat, name) for name in chat.adapters()],
     ]
 
 
-async def _adapter(chat: ChatModel, name: str) -> Check:
+async def adapter(chat: ChatModel, name: str) -> Check:
     """Whether a LoRA adapter can be used, by loading it."""
     try:
         if chat.try_adapter is not None:

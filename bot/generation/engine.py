@@ -131,7 +131,8 @@ class Engine:
         child = await self._keeper.usable_child()
         async with self._changing:
             try:
-                await self._load_lora(child, adapter)
+                if child.loras.get(adapter.name) != adapter:
+                    await self._load_lora(child, adapter)
             except ChildDied as death:
                 raise ModelUnavailable from death
             self._loras[adapter.name] = adapter

@@ -31,6 +31,7 @@ ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
+REASON_LIMIT = 200  # a reason may quote the file, and is shown in a chat
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
 AUTO_FLASH, NO_FLASH = -1, 0
@@ -163,7 +164,7 @@ class Model:
         self._log.last_error = ""
         loaded = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(adapter.path))
         if not loaded:
-            why = self._log.last_error.rpartition("adapter: ")[2] or "llama.cpp gave no reason"
+            why = " ".join(self._log.last_error.rpartition("adapter: ")[2].split())[:REASON_LIMIT] or "nobody knows why"
             raise ValueError(f"The LoRA adapter {adapter.name} cannot be used with this model: {why}.")
         self._try_lora(loaded)
         return loaded, adapter.scale

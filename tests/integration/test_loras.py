@@ -9,12 +9,14 @@ from contextlib import aclosing
 import numpy as np
 import pytest
 
+from bot.doctor import adapter
 from bot.errors import AdapterUnusable
 from bot.generation.engine import Engine
 from bot.generation.model_files import default_chat_model
 from bot.generation.sequence import Generate, Lora, ModelSpec, Piece
 from bot.generation.shelf import Shelf
 from bot.generation.templates import ChatTurn, render
+from bot.models import ChatModel
 from tests.lora_files import write_lora
 
 pytestmark = pytest.mark.model
@@ -149,7 +151,8 @@ async def test_a_file_that_is_no_adapter_for_this_model_is_one_sentence_and_stop
         running = asyncio.create_task(told(equipped, "barn"))
         with pytest.raises(AdapterUnusable, match=why) as refused:
             await equipped.add_lora(Lora("odd", str(path)))
-        assert refused.value.sentence.count(".") == 1, refused.value.sentence
+        assert refused.value.sentence.endswith(".")
+        assert ". " not in refused.value.sentence
         assert str(tmp_path) not in refused.value.sentence
         with pytest.raises(AdapterUnusable, match="named odd"):
             await told(equipped, "odd")
@@ -185,6 +188,13 @@ async def test_files_put_into_the_folder_and_taken_out_come_and_go(engine, files
     path.unlink()
     assert await shelf.usable("cellar") == ""
     assert await shelf.usable("chosen") == "chosen"
+    no_gguf(path)
+    chat = ChatModel(None, "small", engine.count, engine, None, adapters=shelf.names, try_adapter=shelf.fetch)
+    checks = [await adapter(chat, name) for name in chat.adapters()]
+    assert [check.ok for check in checks] == [False, True]
+    assert checks[0].found == "The LoRA adapter cellar is no GGUF file that can be read."
+    path.unlink()
+    assert await shelf.usable("cellar") == ""
     assert dict(engine.loras).keys() == {"chosen"}
 
 

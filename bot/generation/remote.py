@@ -1,7 +1,7 @@
 """Models behind a URL: llama-server, vLLM or any other server that speaks the OpenAI protocol."""
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -52,14 +52,10 @@ class RemoteChatModel(BaseChatModel):
         started = time.perf_counter()
         first: float | None = None
         with reached_server():
-            async with aclosing(self.inner.astream(messages, stop=stop, **kwargs)) as chunks:  # type: ignore[type-var]
+            async with aclosing(self._chunks(messages, stop, lora, kwargs)) as chunks:
                 async for chunk in chunks:
                     first = first or (time.perf_counter() if chunk.content else None)
-                    said = dict(chunk.response_metadata)
-                    if lora and "model_name" in said:
-                        said["model_name"] = with_adapter(self.name_there, lora)
-                    update = {"chunk_position": None, "response_metadata": said}
-                    yield ChatGenerationChunk(message=chunk.model_copy(update=update))
+                    yield ChatGenerationChunk(message=chunk.model_copy(update={"chunk_position": None}))
         ended = time.perf_counter()
         first = first or ended
         times = {"prefill_ms": round((first - started) * 1000, 2), "generation_ms": round((ended - first) * 1000, 2)}
@@ -72,7 +68,8 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- the inner model's own business
         **kwargs: Any,
     ) -> ChatResult:
-        self._adapter(kwargs)
+        lora = self._adapter(kwargs)
+        kwargs |= {"model": lora} if lora else {}
         with reached_server():
             message = await self.inner.ainvoke(messages, stop=stop, **kwargs)
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -86,14 +83,34 @@ class RemoteChatModel(BaseChatModel):
     ) -> ChatResult:
         raise NotImplementedError("This chat model is asynchronous only: use ainvoke or astream.")
 
+    async def _chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None, lora: str, options: dict[str, Any]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the server's adapter says; the model alone, where the server does not know it any more."""
+        from openai import NotFoundError
+
+        asked = {**options, "model": lora} if lora else options
+        try:
+            async with aclosing(self.inner.astream(messages, stop=stop, **asked)) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    said = dict(chunk.response_metadata)
+                    if lora and "model_name" in said:
+                        said["model_name"] = with_adapter(self.name_there, lora)
+                    yield chunk.model_copy(update={"response_metadata": said})
+        except NotFoundError:
+            if not lora:
+                raise
+            log.warning("adapter_away", adapter=lora)
+            async with aclosing(self._chunks(messages, stop, "", options)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
     def _adapter(self, options: dict[str, Any]) -> str:
-        """The adapter that was asked for, put among the options as the model to ask; "" is the model alone."""
+        """Takes the adapter that was asked for out of the options; "" is the model alone."""
         lora = str(options.pop("lora", ""))
         if lora and lora not in self.adapters:
             log.warning("adapter_away", adapter=lora)
             return ""
-        if lora:
-            options["model"] = lora
         return lora
 
 

@@ -31,10 +31,11 @@ def token_bytes(layers: int, heads: int, key_length: int, value_length: int) -> 
     return layers * heads * (key_length + value_length) * KEY_OR_VALUE_BYTES
 
 
-def too_much(cells: int, sequences: int, token: int, free: int | None) -> str | None:
+def too_much(cells: int, sequences: int, token: int, free: int | None, *, common: bool = False) -> str | None:
     """The sentence for more tokens than there is memory for; None when they fit.
 
-    Units: `token` and `free` in bytes; `cells` is the number of tokens of all `sequences` together.
+    Units: `token` and `free` in bytes; `cells` is the number of tokens of all `sequences` together, in `common` or with
+    as much for each.
     """
     wanted = cells * token
     if free is None or not token or wanted <= free * (1 - SPARE):
@@ -42,6 +43,8 @@ def too_much(cells: int, sequences: int, token: int, free: int | None) -> str | 
     context = cells // sequences
     fit = int(free * (1 - SPARE)) // token
     sizes = f"{wanted / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+    if common:
+        return f"THREADLORE_MODEL__CELLS: {cells} tokens take {sizes}; {fit} would fit."
     if sequences > 1 and fit >= context:
         return (
             f"THREADLORE_MODEL__PARALLEL is {sequences}: so many contexts of {context} tokens take {sizes}; "

@@ -108,7 +108,8 @@ class Model:
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
         self._size_context()
-        if not layers and (sentence := too_much(self.cells, self.sequences, self._token_bytes(), free_bytes())):
+        sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
+        if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
             raise LoadError(sentence, on_gpu=False)
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:

@@ -50,10 +50,10 @@ async def equipped(engine, files):
     return engine
 
 
-def asking(engine, lora, question=ASKED[0], max_tokens=12):
+def asking(engine, lora, question=ASKED[0], max_tokens=12, shared=3):
     turns = [ChatTurn("system", SYSTEM), ChatTurn("user", question)]
     return Generate(
-        engine.new_request_id(), render(turns, "chatml"), max_tokens=max_tokens, static_segments=3, lora=lora
+        engine.new_request_id(), render(turns, "chatml"), max_tokens=max_tokens, static_segments=shared, lora=lora
     )
 
 
@@ -64,7 +64,7 @@ async def told(engine, *asked, **options):
 
 async def test_two_adapters_and_none_asked_at_once_say_what_each_says_alone(equipped):
     asked = [(lora, question) for lora in ("", "barn", "cellar") for question in ASKED]
-    alone = [await told(equipped, *one) for one in asked]
+    alone = [await told(equipped, *one, shared=0) for one in asked]
     assert len(set(alone)) == len(asked), "an adapter that changes nothing proves nothing"
     for _ in range(2):  # the second time with the system prompt of each at hand
         assert await asyncio.gather(*(told(equipped, *one) for one in asked)) == alone

@@ -26,6 +26,11 @@ def test_too_much_is_said_with_the_setting_and_what_would_fit(cells, sequences, 
     assert sentence is None if says is None else says in sentence
 
 
+def test_a_common_room_has_a_setting_of_its_own():
+    sentence = too_much(65_536, 8, 23_040, 10**9, common=True)
+    assert sentence == "THREADLORE_MODEL__CELLS: 65536 tokens take 1.5 GB, and 1.0 GB are free; 39062 would fit."
+
+
 def test_what_would_fit_does():
     for free in (100, 500, 1000):
         sentence = too_much(256 * 4096, 256, 23_040, free * 10**6)

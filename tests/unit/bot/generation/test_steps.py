@@ -344,6 +344,7 @@ def test_what_was_computed_with_an_adapter_goes_with_it():
     child = Child(model)
     assert [child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens for _ in range(2)] == [0, 9]
     child.steps.change(AddLora("9", Lora("style", "another file")))
+    assert child.steps._prefixes == {}
     assert child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens == 0
     assert child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens == 9
 

@@ -5,7 +5,8 @@ The system grants more memory than it has, and kills whoever uses it. So it is a
 
 from pathlib import Path
 
-KEY_OR_VALUE_BYTES = 2
+# Of one number, as llama.cpp keeps it: the small ones in blocks of 32 with a scale for each.
+BYTES = {"f32": 4.0, "f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 # What llama.cpp takes besides for its steps, and others need to go on.
 SPARE = 0.1
 MEMORY = Path("/proc/meminfo")
@@ -26,9 +27,12 @@ def free_bytes() -> int | None:
     return min((one for one in known if one is not None), default=None)
 
 
-def token_bytes(layers: int, heads: int, key_length: int, value_length: int) -> int:
+def token_bytes(
+    layers: int, heads: int, key_length: int, value_length: int, kept_as: tuple[str, str] = ("f16", "f16")
+) -> int:
     """What one token takes in all layers: a key and a value for each head that has them."""
-    return layers * heads * (key_length + value_length) * KEY_OR_VALUE_BYTES
+    key, value = (BYTES[kind] for kind in kept_as)
+    return round(layers * heads * (key_length * key + value_length * value))
 
 
 def too_much(cells: int, sequences: int, token: int, free: int | None, *, common: bool = False) -> str | None:

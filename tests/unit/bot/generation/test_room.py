@@ -8,6 +8,7 @@ from bot.generation.room import free_bytes, token_bytes, too_much
 
 def test_a_token_of_the_small_model_takes_what_the_settings_page_says():
     assert 4096 * token_bytes(30, 3, 64, 64) == 94_371_840
+    assert token_bytes(30, 3, 64, 64, ("q8_0", "q4_0")) == 30 * 3 * (68 + 36)
 
 
 @pytest.mark.parametrize(

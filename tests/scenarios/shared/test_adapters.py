@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.documents import status_document
 from tests.fakes.models import scripted
 from tests.scenarios.shared.test_summary import points, talk_of
 from tests.scenarios.slack import conftest as slack_conftest
@@ -46,9 +47,11 @@ async def test_the_channels_adapter_answers_questions_follow_ups_and_summaries(h
 
 
 async def test_one_that_is_not_there_is_not_chosen_and_one_that_has_gone_is_named(house, there):
-    async with house.bot():
+    async with house.bot() as app:
         assert "model can be default, cellar." in await choose(house, "barn")
         await choose(house, "cellar")
         there.clear()
         said = await house.order("status")
         assert "#harvest: the LoRA adapter cellar is not there, so the model alone answers." in said
+        document = status_document(await app.admin.status())
+    assert document["without_adapter"] == [{"channel": "harvest", "adapter": "cellar"}]

@@ -66,6 +66,7 @@ class Console:
         *,
         audience: Audience,
         asker: PersonRef | None = None,
+        adapter: str = "",
         history_path: Path | None = None,
         console: rich.console.Console | None = None,
         read: Callable[[str], str] = input,
@@ -74,6 +75,7 @@ class Console:
         self._assistant = assistant
         self._audience = audience
         self._asker = asker
+        self._adapter = adapter
         self._history_path = history_path
         self._console = console or rich.console.Console()
         self._read = read
@@ -154,7 +156,7 @@ class Console:
             self._print(source_text(citation, self._now()))
 
     def _question(self, text: str) -> Question:
-        return Question(str(uuid4()), text, self._audience, self._asker, self._conversation)
+        return Question(str(uuid4()), text, self._audience, self._asker, self._conversation, adapter=self._adapter)
 
     def _print(self, text: str, style: str = "") -> None:
         print_plain(self._console, text, style)

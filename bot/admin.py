@@ -48,6 +48,7 @@ class Status:
     lag_seconds: float = 0.0
     chat_model: str = ""
     restored: bool = False  # from a backup, and nobody has looked at it since
+    without_adapter: tuple[tuple[str, str], ...] = ()  # channels whose LoRA adapter is not there, and which
 
     @property
     def quarantined(self) -> int:
@@ -93,6 +94,7 @@ class Admin:
             lag_seconds=await self.inbox.lag_seconds(),
             chat_model=self.chat_model,
             restored=await Quarantine(self.database).is_moved(),
+            without_adapter=tuple(await self.configs.without_adapter(platform, workspace)),
         )
 
     async def job(self, job_pk: int) -> Job | None:

@@ -167,13 +167,13 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
         yield Fragment(f"{quotation}\n")
     words, usage = Words(), Usage()
     try:
-        async with aclosing(_pieces(parts, prompt, words, usage)) as pieces:
+        async with aclosing(_pieces(parts, asked, prompt, words, usage)) as pieces:
             async for piece in pieces:
                 if not quotes_first:
                     yield piece
     except QuestionTooLong:  # nothing was told yet; the model has a shorter context now, or counts otherwise
         prompt = await _prompt(parts, asked, share=2)
-        async with aclosing(_pieces(parts, prompt, words, usage)) as pieces:
+        async with aclosing(_pieces(parts, asked, prompt, words, usage)) as pieces:
             async for piece in pieces:
                 if not quotes_first:
                     yield piece
@@ -201,14 +201,19 @@ async def _prompt(parts: Parts, asked: Asked, *, share: int) -> prompts.Prompt:
 
 
 async def _pieces(
-    parts: Parts, prompt: prompts.Prompt, words: "Words", usage: "Usage"
+    parts: Parts, asked: Asked, prompt: prompts.Prompt, words: "Words", usage: "Usage"
 ) -> AsyncGenerator[Fragment, None]:
     """The model's words, as they become whole."""
-    async with aclosing(generator(parts.model.astream(prompt.messages))) as chunks:
+    async with aclosing(generator(parts.model.astream(prompt.messages, **adapter_of(asked["question"])))) as chunks:
         async for chunk in chunks:
             usage.read(chunk)
             if ready := words.add(str(chunk.text)):
                 yield Fragment(ready)
+
+
+def adapter_of(question: Question) -> dict[str, Any]:
+    """What a call of the model says besides, so that it answers with the channel's LoRA adapter, if there is one."""
+    return {"lora": question.adapter} if question.adapter else {}
 
 
 def _without_model(asked: Asked, why: str) -> Answer:

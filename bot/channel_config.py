@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from bot.adapter_names import MODEL_ALONE
 from bot.errors import BotError
 from knowledge.database import Database
 from knowledge.messages import ChannelRef
@@ -18,6 +19,13 @@ INSERT INTO channel_config AS c (platform, workspace, channel_id, config)
 VALUES (%(platform)s, %(workspace)s, %(id)s, %(config)s::jsonb)
 ON CONFLICT (platform, workspace, channel_id) DO UPDATE SET config = c.config || EXCLUDED.config
 RETURNING config"""
+
+MODELS = """
+SELECT coalesce(c.name, k.channel_id), k.config ->> 'model'
+FROM channel_config k LEFT JOIN channel c USING (platform, workspace, channel_id)
+WHERE coalesce(k.config ->> 'model', %(alone)s) <> %(alone)s
+AND coalesce(k.platform = %(platform)s AND k.workspace = %(workspace)s, true)
+ORDER BY 1, 2"""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?", re.ASCII)
 # As `knowledge.retention.KEPT_DAYS` reads it.
@@ -47,6 +55,11 @@ class ChannelConfig:
     keep: str = "default"
 
     @property
+    def adapter(self) -> str:
+        """The adapter's name; "" is the model alone."""
+        return "" if self.model == MODEL_ALONE else self.model
+
+    @property
     def is_on(self) -> bool:
         """Whether the bot reads and answers here at all."""
         return self.bot == "on"
@@ -73,8 +86,8 @@ def changed(config: ChannelConfig, key: str, value: str, adapters: Sequence[str]
         raise BadSetting(f"{key} can be {' or '.join(CHOICES[key])}.")
     if key == "language" and value != "auto" and not _LANGUAGE.fullmatch(value):
         raise BadSetting("language can be auto, or a code such as en, de or zh.")
-    if key == "model" and value not in {"default", *adapters}:
-        known = f"default, {', '.join(adapters)}" if adapters else "default only, because no LoRA adapter is loaded"
+    if key == "model" and value not in {MODEL_ALONE, *adapters}:
+        known = f"default, {', '.join(adapters)}" if adapters else "default only, because there is no LoRA adapter"
         raise BadSetting(f"model can be {known}.")
     if key == "keep" and value != "default" and not _DAYS.fullmatch(value):
         raise BadSetting("keep can be default, or a number of days such as 90.")
@@ -87,11 +100,20 @@ def lines_of(config: ChannelConfig) -> list[str]:
 
 
 class ChannelConfigs:
-    """The settings of every channel. What has never been set is the default."""
+    """The settings of every channel. What has never been set is the default.
 
-    def __init__(self, database: Database, adapters: Callable[[], Sequence[str]] = tuple) -> None:
+    `adapters`: the LoRA adapters that can be chosen now; `try_adapter` raises a `BotError` where one cannot be used.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        adapters: Callable[[], Sequence[str]] = tuple,
+        try_adapter: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self._database = database
         self._adapters = adapters
+        self._try_adapter = try_adapter
 
     async def get(self, channel: ChannelRef) -> ChannelConfig:
         """A channel's settings; what another version stored and this one does not know is left out."""
@@ -99,13 +121,21 @@ class ChannelConfigs:
         return _config(rows[0][0]) if rows else ChannelConfig()
 
     async def set(self, channel: ChannelRef, key: str, value: str) -> ChannelConfig:
-        """Changes one setting. Errors: `BadSetting`."""
+        """Changes one setting. Errors: `BadSetting`, `AdapterUnusable`, `ModelUnavailable`."""
         before = await self.get(channel)
         after = asdict(changed(before, key, value, self._adapters()))
         # Only what changes is written: another setting may be changed at the same time.
         change = {name: after[name] for name, old in asdict(before).items() if after[name] != old}
+        if change.get("model", MODEL_ALONE) != MODEL_ALONE and self._try_adapter is not None:
+            await self._try_adapter(change["model"])
         rows = await self._database.fetch(SET, {**_row(channel), "config": json.dumps(change)})
         return _config(rows[0][0])
+
+    async def without_adapter(self, platform: str | None, workspace: str | None) -> list[tuple[str, str]]:
+        """Channels whose adapter is not there now, and which: the model alone answers there."""
+        there = set(self._adapters())
+        row = {"platform": platform, "workspace": workspace, "alone": MODEL_ALONE}
+        return [(name, adapter) for name, adapter in await self._database.fetch(MODELS, row) if adapter not in there]
 
 
 def _config(stored: Mapping[str, Any]) -> ChannelConfig:

@@ -138,7 +138,15 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"#{one.name}: {one.messages} messages{latest}, {one.waiting} waiting{parked}{closed}")
     if len(status.channels) > MOST_LINES:
         lines.append(f"and {len(status.channels) - MOST_LINES} more channels")
-    return [*lines, *(job_line(job) for job in status.jobs[:5])]
+    return [*lines, *adapter_lines(status), *(job_line(job) for job in status.jobs[:5])]
+
+
+def adapter_lines(status: Status) -> list[str]:
+    """Which channels are answered without the adapter that they were set to."""
+    return [
+        f"#{name.removeprefix('#')}: the LoRA adapter {adapter} is not there, so the model alone answers."
+        for name, adapter in status.without_adapter
+    ]
 
 
 def job_line(job: Job) -> str:

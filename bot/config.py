@@ -12,11 +12,13 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.adapter_names import is_adapter_name
 from bot.errors import BadConfiguration
 from knowledge.addresses import fault_in_postgresql, fault_in_redis
 
@@ -79,6 +81,23 @@ class RedisSettings(Section):
         return value
 
 
+class LoraSettings(Section):
+    """A LoRA adapter beside the model: a GGUF file here; on a server, a model of that name."""
+
+    name: str
+    path: Path | None = None
+    scale: float = Field(default=1.0, gt=0, le=10)
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not is_adapter_name(value):
+            raise ValueError(
+                "must be at most 32 small letters, figures, dots, hyphens and underscores, and not be default"
+            )
+        return value
+
+
 class ModelSettings(Section):
     """The language model that writes answers: a GGUF file here, or an OpenAI-compatible server."""
 
@@ -120,6 +139,24 @@ class ModelSettings(Section):
         ge=256,
         description="Longest prompt in tokens; without it 500 on a CPU and 3000 on a GPU or a server.",
     )
+    lora: tuple[LoraSettings, ...] = Field(
+        default=(),
+        description="LoRA adapters that a channel can choose, as JSON: "
+        '`[{"name": "…", "path": "….gguf", "scale": 1.0}]`; on a server only the name, which is that of a model there.',
+    )
+
+    @field_validator("lora")
+    @classmethod
+    def _are_adapters(cls, value: tuple[LoraSettings, ...], info: ValidationInfo) -> tuple[LoraSettings, ...]:
+        names = [one.name for one in value]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"the adapter {twice} is there twice")
+        for one in value:
+            if info.data.get("url") is None and one.path is None:
+                raise ValueError(f"the adapter {one.name} needs a path, to a GGUF file")
+            if info.data.get("url") is not None and (one.path is not None or one.scale != 1.0):
+                raise ValueError(f"the adapter {one.name} is a model of the server: leave its path and scale out")
+        return value
 
 
 class EmbeddingSettings(Section):

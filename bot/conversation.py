@@ -72,6 +72,7 @@ class Question:
     `thread`: what was just said where the question was asked, oldest first; it is context even where nothing is kept.
     `asked_in`: the message that asks. It is no source of its own answer.
     `language`: the answer's, as a code such as "de"; "": the question's.
+    `adapter`: the LoRA adapter that the model is to answer with; "": the model alone.
     """
 
     question_id: str
@@ -82,6 +83,7 @@ class Question:
     thread: tuple[Line, ...] = ()
     language: str = ""
     asked_in: MessageRef | None = None
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

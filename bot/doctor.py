@@ -9,6 +9,7 @@ from bot.config import Settings
 from bot.errors import BotError, StartupError
 from bot.generation.sequence import Report
 from bot.memory import open_redis
+from bot.models import ChatModel
 from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
 from knowledge.database import Database, connect
 from knowledge.errors import KnowledgeError
@@ -124,11 +125,23 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
         return [Check("model", ok=False, found=str(error), mend="Set THREADLORE_MODEL__PATH or THREADLORE_MODEL__URL.")]
     size = f"{report.size_bytes / 1e6:,.0f} MB, context {report.n_ctx}, {report.threads} threads"
     size += f", {report.parallel} at once" if report.parallel > 1 else ""
+    size += "" if report.has_template else f", no chat template: asked as {report.template}"
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
         offload(report),
         isolation(report, settings.model.rpc),
+        *[await adapter(chat, name) for name in chat.adapters()],
     ]
+
+
+async def adapter(chat: ChatModel, name: str) -> Check:
+    """Whether a LoRA adapter can be used, by loading it."""
+    try:
+        if chat.try_adapter is not None:
+            await chat.try_adapter(name)
+    except BotError as error:
+        return Check("adapter", ok=False, found=str(error), mend="Take it away, or give one made for this model.")
+    return Check("adapter", ok=True, found=name)
 
 
 def isolation(report: Report, rpc: str = "") -> Check:
@@ -146,7 +159,9 @@ def isolation(report: Report, rpc: str = "") -> Check:
 def offload(report: Report) -> Check:
     """What this build can put on a GPU, and what it did."""
     if not report.can_offload:
+        wanted = report.requested_gpu_layers
         found = "this build of llama.cpp runs on the CPU only"
+        found += f", though {wanted} layers were to go to a GPU" if wanted > 0 else ""
         return Check("offload", ok=True, found=found, mend="For a GPU: CMAKE_ARGS=-DGGML_CUDA=on make setup")
     devices = ", ".join(report.devices) or "no device"
     found = f"{report.offloaded_layers} of {report.model_layers} layers on {devices}"

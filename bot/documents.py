@@ -40,6 +40,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "jobs": [asdict(job) for job in status.jobs],
         "embedding_model": None if status.model is None else {"name": status.model.name, "state": status.model.state},
         "waiting": status.waiting,
+        "without_adapter": [{"channel": name, "adapter": adapter} for name, adapter in status.without_adapter],
     }
 
 

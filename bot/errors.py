@@ -8,7 +8,8 @@ BotError                    shown in the conversation
 ├── ReadersUnsettled        ask later; who may read what has just been changed
 ├── AnswerFailed            ask later; the log says why
 ├── ModelUnavailable        ask later; the operator can mend it
-│   └── PromptQuarantined   ask differently
+│   ├── PromptQuarantined   ask differently
+│   └── AdapterUnusable     the admin can choose another; says why
 ├── KnowledgeDown           ask later; the operator can mend it
 └── KnowledgeRestored       ask later; it is being looked for what was deleted since the backup
 StartupError                shown by the command line, with an exit code
@@ -76,6 +77,10 @@ class ModelUnavailable(BotError):
 
 class PromptQuarantined(ModelUnavailable):
     """The language model broke down twice over this question and will not get it again. Please ask differently."""
+
+
+class AdapterUnusable(ModelUnavailable):
+    """The LoRA adapter that was chosen here cannot be used."""
 
 
 class KnowledgeDown(BotError):

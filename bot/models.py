@@ -1,7 +1,7 @@
 """Opens the models that the settings name: a GGUF file, a server, or the small built-in ones."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,11 @@ from bot.errors import BadConfiguration
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
-from bot.generation.loading import check_sha256
+from bot.generation.loading import check_gguf, check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.remote import RemoteEmbedder, remote_chat_model
-from bot.generation.sequence import ModelSpec
+from bot.generation.sequence import Lora, ModelSpec
+from bot.generation.shelf import Shelf, adapters_directory
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count
 from knowledge.ports import EmbeddingModel
@@ -49,6 +50,7 @@ class ChatSpec:
     parallel: int = 1
     cells: int = 0
     rpc: str = ""
+    lora: tuple[Lora, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,10 @@ def health_of(part: str, engine: Engine) -> ModelHealth:
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """A chat model ready for use. `engine` is None when it runs on a server."""
+    """A chat model ready for use. `engine` is None when it runs on a server.
+
+    `adapters`: names of the LoRA adapters that a channel can choose now. `try_adapter` loads one.
+    """
 
     model: BaseChatModel
     name: str
@@ -104,6 +109,8 @@ class ChatModel:
     engine: Engine | None
     prompt_tokens: int | None
     answer_tokens: int = 0
+    adapters: Callable[[], Sequence[str]] = tuple
+    try_adapter: Callable[[str], Awaitable[None]] | None = None
 
     async def is_small(self) -> bool:
         """Whether the model is so small that the sources' own words make the better answer."""
@@ -128,10 +135,16 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             raise BadConfiguration(
                 "THREADLORE_MODEL__NAME: name the model that the server at THREADLORE_MODEL__URL runs."
             )
+        names = [one.name for one in spec.lora]
         remote = remote_chat_model(
-            spec.url, spec.name, api_key=spec.api_key, temperature=spec.temperature, max_tokens=spec.max_tokens
+            spec.url,
+            spec.name,
+            adapters=names,
+            api_key=spec.api_key,
+            temperature=spec.temperature,
+            max_tokens=spec.max_tokens,
         )
-        return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens)
+        return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens, adapters=lambda: names)
     path = spec.path or default_chat_model(home)
     engine = Engine(
         ModelSpec(
@@ -145,10 +158,15 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
         )
     )
     engine.check_files()
+    for adapter in spec.lora:
+        check_gguf(Path(adapter.path), "THREADLORE_MODEL__LORA", "a LoRA adapter as GGUF")
     await asyncio.to_thread(_verify, path, spec.sha256, home)
     stack.push_async_callback(engine.close)
-    model = LlamaChatModel(engine=engine, max_tokens=spec.max_tokens, temperature=spec.temperature)
-    return ChatModel(model, path.stem, model.count, engine, spec.prompt_tokens, spec.max_tokens)
+    shelf = Shelf(engine, spec.lora, adapters_directory(home))
+    model = LlamaChatModel(engine=engine, shelf=shelf, max_tokens=spec.max_tokens, temperature=spec.temperature)
+    return ChatModel(
+        model, path.stem, model.count, engine, spec.prompt_tokens, spec.max_tokens, shelf.names, shelf.fetch
+    )
 
 
 def _verify(path: Path, sha256: str | None, home: Path) -> None:

@@ -24,9 +24,11 @@ async def asker_and_audience(
     return asker, Audience(person=asker)
 
 
-def question(text: str, asker: PersonRef | None, audience: Audience, conversation: str = "") -> Question:
-    """A question from the terminal."""
-    return Question(uuid4().hex, text, audience, asker, conversation)
+def question(
+    text: str, asker: PersonRef | None, audience: Audience, conversation: str = "", *, adapter: str = ""
+) -> Question:
+    """A question from the terminal. `adapter`: as of `Question`."""
+    return Question(uuid4().hex, text, audience, asker, conversation, adapter=adapter)
 
 
 async def the_channel(access: Access, name: str) -> ChannelRef:

@@ -15,7 +15,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from bot import citations, prompts, quoting
 from bot.admission import admitted
-from bot.chain import Parts, Usage, Words, generator, turn_of
+from bot.chain import Parts, Usage, Words, adapter_of, generator, turn_of
 from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Request
 from bot.errors import ModelUnavailable, QuestionTooLong
 from bot.plaintext import harmless
@@ -96,7 +96,7 @@ async def _told(
     sources = await _sources(parts, stretch, task)
     words, usage = Words(), Usage()
     yield Fragment(f"{heading}\n")
-    stream = parts.model.astream(_prompt(task, sources), max_tokens=SUMMARY_TOKENS)
+    stream = parts.model.astream(_prompt(task, sources), max_tokens=SUMMARY_TOKENS, **adapter_of(question))
     async with aclosing(generator(stream)) as chunks:
         async for chunk in chunks:
             usage.read(chunk)

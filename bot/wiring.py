@@ -21,6 +21,7 @@ from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.forget_log import ForgetLog
 from bot.generation.embedder import LlamaEmbedder
+from bot.generation.sequence import Lora
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
@@ -222,7 +223,8 @@ async def open_app(
         inbox = PostgresInbox(db, door=door)
         chain = answer_chain(parts)
         assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), quarantine, chain, chat.name)
-        retraction, eraser, configs = Retraction(memory, outbox, platforms), Eraser(db, archive), ChannelConfigs(asking)
+        retraction, eraser = Retraction(memory, outbox, platforms), Eraser(db, archive)
+        configs = ChannelConfigs(asking, chat.adapters, chat.try_adapter)
         orders = ForgetLog(home / FORGET_LOG)
         admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, orders, chat.name)
         await admin.forget_again()
@@ -305,7 +307,9 @@ def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
 
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
-    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": secret(settings.model.api_key) or ""})
+    lora = tuple(Lora(one.name, str(one.path or ""), one.scale) for one in settings.model.lora)
+    key = secret(settings.model.api_key) or ""
+    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": key, "lora": lora})
     return await open_chat_model(spec, home_of(settings), stack)
 
 

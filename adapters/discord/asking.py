@@ -133,6 +133,7 @@ async def question_of(guild: Guild, request: Request) -> Question:
         thread=lines,
         language="" if config.language == "auto" else config.language,
         asked_in=asked_in,
+        adapter=config.adapter,
     )
 
 

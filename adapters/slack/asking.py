@@ -112,6 +112,7 @@ async def question_of(workspace: Workspace, request: Request) -> Question:
         thread=lines,
         language="" if config.language == "auto" else config.language,
         asked_in=asked_in,
+        adapter=config.adapter,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from bot.clerk import adapter_lines
 from bot.config import load_settings
 from bot.documents import status_document
 from bot.errors import UsageProblem
@@ -174,6 +175,8 @@ def status(as_json: AsJson = False) -> None:
             )
         if found.quarantined:
             out.print(f"{found.quarantined} channels are closed to answers since a restore.", highlight=False)
+        for line in adapter_lines(found):
+            out.print(line, highlight=False, markup=False)
         model = found.model.name if found.model else "none yet"
         out.print(f"Embedding model: {model}. Waiting to be indexed: {found.waiting}.", highlight=False, markup=False)
 

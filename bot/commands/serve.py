@@ -15,6 +15,7 @@ from bot.questions import asker_and_audience, question
 from bot.terminal import err, note, out, print_json, run
 from bot.web import web_server
 from bot.wiring import App, Console, home_of, open_app, render_answer
+from knowledge.scope import Audience
 
 group = typer.Typer()
 
@@ -40,7 +41,8 @@ def ask(
             asker, audience = await asker_and_audience(app.access, user, channel)
             if asker is not None or channel is not None:
                 await _reach_platforms(app)
-            async for event in app.assistant.answer(question(text, asker, audience)):
+            adapter = await _adapter(app, audience)
+            async for event in app.assistant.answer(question(text, asker, audience, adapter=adapter)):
                 if not isinstance(event, Answer):
                     continue
                 if as_json:
@@ -66,7 +68,15 @@ def chat(user: User = None, channel: Channel = None) -> None:
             if asker is not None or channel is not None:
                 await _reach_platforms(app)
             history = home_of(settings) / "chat-history"
-            await Console(app.assistant, audience=audience, asker=asker, history_path=history, console=out).run()
+            console = Console(
+                app.assistant,
+                audience=audience,
+                asker=asker,
+                adapter=await _adapter(app, audience),
+                history_path=history,
+                console=out,
+            )
+            await console.run()
 
     run(work())
 
@@ -95,6 +105,11 @@ def serve() -> None:
                 await run_until_stopped(*services(app))
 
     run(work())
+
+
+async def _adapter(app: App, audience: Audience) -> str:
+    """The LoRA adapter of the channel whose readers see the answer."""
+    return "" if audience.channel is None else (await app.desk.upkeep.config(audience.channel)).adapter
 
 
 async def _reach_platforms(app: App) -> None:

@@ -11,8 +11,10 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, Field
 
+from bot.adapter_names import with_adapter
 from bot.generation.engine import Engine
 from bot.generation.sequence import Finished, Generate, Report
+from bot.generation.shelf import Shelf
 from bot.generation.templates import FAMILIES, ChatTurn, Role, render, static_segments
 
 ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"}
@@ -21,8 +23,9 @@ ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"
 class LlamaChatModel(BaseChatModel):
     """Answers through a local model. Asynchronous only; closing the stream ends the model's work.
 
-    `lora` names one of the engine's adapters; "" is the model alone. How a token is chosen is said by fields of the
-    names that `Generate` uses, or for one call by keywords of the same names. Each answer carries
+    `lora` names one of the engine's adapters; "" is the model alone. With a `shelf` it is one of those, and the model
+    alone answers where it cannot be used. How a token is chosen is said by fields of the names that `Generate` uses, or
+    for one call by keywords of the same names. Each answer carries
     `usage_metadata` (tokens read, of those taken from memory, tokens written) and `response_metadata`
     (`finish_reason`, `prefill_ms`, `generation_ms`, `model_name`).
     Errors: `ModelUnavailable`, `QuestionTooLong`.
@@ -31,6 +34,7 @@ class LlamaChatModel(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     engine: Engine
+    shelf: Shelf | None = None
     max_tokens: int = 512
     temperature: float = 0.0
     top_k: int = 0
@@ -68,11 +72,14 @@ class LlamaChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         report = await self.engine.ready()
+        lora = str(kwargs.get("lora", self.lora))
+        if lora and self.shelf is not None:
+            kwargs["lora"] = await self.shelf.usable(lora)
         request = self._request([turn_of(message) for message in messages], report, stop, kwargs)
         async with aclosing(self.engine.stream(request)) as events:
             async for event in events:
                 if isinstance(event, Finished):
-                    yield ChatGenerationChunk(message=_last_chunk(event, report))
+                    yield ChatGenerationChunk(message=_last_chunk(event, report, request.lora))
                 else:
                     yield ChatGenerationChunk(message=AIMessageChunk(content=event.text))
 
@@ -139,7 +146,7 @@ def turn_of(message: BaseMessage) -> ChatTurn:
     return ChatTurn(ROLES.get(message.type, "user"), str(message.text))
 
 
-def _last_chunk(event: Finished, report: Report) -> AIMessageChunk:
+def _last_chunk(event: Finished, report: Report, lora: str) -> AIMessageChunk:
     return AIMessageChunk(
         content="",
         chunk_position="last",
@@ -153,6 +160,6 @@ def _last_chunk(event: Finished, report: Report) -> AIMessageChunk:
             "finish_reason": event.reason,
             "prefill_ms": event.prefill_ms,
             "generation_ms": event.generation_ms,
-            "model_name": report.name or report.description,
+            "model_name": with_adapter(report.name or report.description, lora),
         },
     )

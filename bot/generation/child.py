@@ -14,6 +14,7 @@ from bot.generation.sequence import (
     LENGTH,
     Event,
     Failed,
+    Lora,
     ModelSpec,
     Progress,
     Ready,
@@ -44,7 +45,7 @@ Mailbox = asyncio.Queue[Event | None]
 class Child:
     """Starts with `open`; `dead` once the process is gone. Events go to the mailbox of their request.
 
-    A mailbox gets None when the child dies.
+    A mailbox gets None when the child dies. `loras`: the adapters that it has loaded, by name.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -56,6 +57,7 @@ class Child:
         self._done: dict[str, int] = {}
         self._step: frozenset[str] = frozenset()
         self._ended_by_us = False
+        self.loras: dict[str, Lora] = {}
         self.work = SharedClock()
         self.heard_at = _now()
         self.dead = False

@@ -7,26 +7,31 @@ happens there, a request ends: with its answer or with an error that says what t
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
+from bot.errors import AdapterUnusable, BadConfiguration, ModelUnavailable, PromptQuarantined, QuestionTooLong
 from bot.generation.child import COMMAND, Child, Mailbox
 from bot.generation.failures import TRIES, Quarantine, Restarts, key_of
 from bot.generation.keeper import Keeper
 from bot.generation.loading import check_gguf
 from bot.generation.sequence import (
+    AddLora,
     Cancel,
     Count,
     Counts,
+    DropLora,
     Embed,
     Event,
     Failed,
     Finished,
     Generate,
+    Lora,
+    LoraChange,
+    LoraSettled,
     ModelSpec,
     Piece,
     Progress,
@@ -78,6 +83,9 @@ class Engine:
         self._wall_seconds = wall_seconds
         self._embed_batch = embed_batch
         self._numbers = itertools.count(1)
+        self._loras: dict[str, Lora] = {}
+        self._deadly_loras: set[Lora] = set()
+        self._changing = asyncio.Lock()
         self._quarantine = Quarantine()
         self._restarts = restarts or Restarts()
         self._keeper = Keeper(self.spec, self.check_files, self._restarts, start_seconds, tuple(command))
@@ -108,6 +116,36 @@ class Engine:
     def quarantined(self) -> int:
         """How many prompts are never sent again."""
         return len(self._quarantine)
+
+    @property
+    def loras(self) -> Mapping[str, Lora]:
+        """The adapters that a request may name."""
+        return self._loras
+
+    async def add_lora(self, adapter: Lora) -> None:
+        """Has an adapter from now on, in this child and in those that follow it.
+
+        It takes the place of one of the same name; requests that began with that one go on with it.
+        Errors: `AdapterUnusable`, which says why; `ModelUnavailable`.
+        """
+        child = await self._keeper.usable_child()
+        async with self._changing:
+            try:
+                if child.loras.get(adapter.name) != adapter:
+                    await self._load_lora(child, adapter)
+            except ChildDied as death:
+                raise ModelUnavailable from death
+            self._loras[adapter.name] = adapter
+
+    async def drop_lora(self, name: str) -> None:
+        """New requests are refused this adapter from now on; those that have begun with it go on to their end."""
+        self._loras.pop(name, None)
+        async with self._changing:
+            child = self._keeper.living
+            if name in self._loras or child is None or child.loras.pop(name, None) is None:
+                return
+            with contextlib.suppress(ChildDied):  # and the next one will not have it
+                await self._settled(child, DropLora(self.new_request_id(), name))
 
     def new_request_id(self) -> str:
         """An id no other request of this engine has."""
@@ -184,14 +222,12 @@ class Engine:
         await self._keeper.close()
 
     def check_files(self) -> None:
-        """Looks at the model file and its adapters without loading them.
+        """Looks at the model file without loading it.
 
         Errors: `BadConfiguration`.
         """
         setting = "THREADLORE_EMBEDDING__PATH" if self.spec.embedding else "THREADLORE_MODEL__PATH"
         check_gguf(Path(self.spec.path), setting)
-        for adapter in self.spec.lora:
-            check_gguf(Path(adapter.path), "its path")
 
     async def _ask(self, work: Work) -> Event:
         deaths = 0
@@ -226,6 +262,8 @@ class Engine:
     async def _try(self, work: Work) -> AsyncGenerator[Event, None]:
         """One try, on the child as it is now. Errors: `ChildDied`, and those of `_events`."""
         child = await self._keeper.usable_child()
+        if isinstance(work, Generate) and work.lora:
+            await self._equip(child, work.lora)
         mailbox = child.open_mailbox(work.request_id)
         child.send(work)
         ended = False
@@ -238,6 +276,46 @@ class Engine:
             if not ended:
                 child.send(Cancel(work.request_id))
             child.close_mailbox(work.request_id)
+
+    async def _equip(self, child: Child, name: str) -> None:
+        """Sees to it that the child has an adapter as it is now: a fresh one has none. Errors: `AdapterUnusable`."""
+        async with self._changing:
+            adapter = self._loras.get(name)
+            if adapter is None:
+                raise AdapterUnusable(f"There is no LoRA adapter named {name}.")
+            if child.loras.get(name) != adapter:
+                await self._load_lora(child, adapter)
+
+    async def _load_lora(self, child: Child, adapter: Lora) -> None:
+        """Errors: `AdapterUnusable`; `ChildDied` of something else."""
+        sentence = f"The LoRA adapter {adapter.name} ends the model's process, and is not loaded again."
+        if adapter not in self._deadly_loras:
+            try:
+                check_gguf(Path(adapter.path))
+                sentence = (await self._settled(child, AddLora(self.new_request_id(), adapter))).sentence
+            except BadConfiguration:
+                sentence = f"The LoRA adapter {adapter.name} is no GGUF file that can be read."
+            except ChildDied as death:
+                if death.done is None:
+                    raise
+                self._deadly_loras.add(adapter)
+        if sentence:
+            log.warning("adapter_not_loaded", adapter=adapter.name)
+            raise AdapterUnusable(sentence)
+        child.loras[adapter.name] = adapter
+
+    async def _settled(self, child: Child, change: LoraChange) -> LoraSettled:
+        """What came of a change. Errors: `ChildDied`, `ModelUnavailable`."""
+        mailbox = child.open_mailbox(change.request_id)
+        child.send(change)
+        try:
+            async with contextlib.aclosing(self._events(child, change.request_id, mailbox)) as events:
+                async for event in events:
+                    if isinstance(event, LoraSettled):
+                        return event
+        finally:
+            child.close_mailbox(change.request_id)
+        raise ModelUnavailable
 
     async def _events(self, child: Child, request_id: str, mailbox: Mailbox) -> AsyncGenerator[Event, None]:
         """Events of one request until its last. Waits no longer than a healthy child would need."""
@@ -267,7 +345,7 @@ class Engine:
             if not isinstance(event, Progress) or event.done:
                 self._restarts.worked()
             yield event
-            if isinstance(event, Finished | Vectors | Counts):
+            if isinstance(event, Finished | Vectors | Counts | LoraSettled):
                 return
 
     async def _end_late(self, child: Child, request_id: str, mailbox: Mailbox) -> None:

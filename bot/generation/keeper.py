@@ -44,9 +44,14 @@ class Keeper:
         self.report: Report | None = None
 
     @property
+    def living(self) -> Child | None:
+        """The child, when there is one."""
+        return None if self._child is None or self._child.dead else self._child
+
+    @property
     def pid(self) -> int | None:
         """The child's process id, when there is one."""
-        return None if self._child is None or self._child.dead else self._child.pid
+        return None if self.living is None else self.living.pid
 
     @property
     def trouble(self) -> str:
@@ -109,7 +114,8 @@ class Keeper:
     async def _start(self) -> Child:
         """A child that has loaded the model: with fewer layers on the GPU, at last none, where it does not fit."""
         self._check_files()
-        reason = f"The model process ended while it loaded {self._spec.path}."
+        advice = "Check that the file is complete and fits into memory."
+        reason = f"The model process ended while it loaded {self._spec.path}. {advice}"
         for gpu_layers in fewer_and_fewer(self._gpu_layers):
             if gpu_layers != self._gpu_layers:
                 log.warning("model_on_fewer_layers", layers=gpu_layers)
@@ -117,6 +123,7 @@ class Keeper:
             child, loaded = await self._load(replace(self._spec, gpu_layers=gpu_layers, n_ctx=self._context()))
             if isinstance(loaded, Report):
                 self._gpu_layers = gpu_layers
+                self._note(loaded)
                 self.report = replace(loaded, requested_gpu_layers=self._spec.gpu_layers)
                 return child
             await child.close()
@@ -124,7 +131,16 @@ class Keeper:
                 reason = loaded.sentence
                 if not loaded.on_gpu:
                     break
-        raise DependencyDown(f"{reason} Check that the file is complete and fits into memory.")
+        raise DependencyDown(reason)
+
+    def _note(self, report: Report) -> None:
+        """What an operator should know of the first child; those that follow are no other."""
+        if self.report is not None or self._spec.embedding:
+            return
+        if self._spec.gpu_layers > 0 and not report.can_offload:
+            log.warning("no_offload_in_this_build", layers=self._spec.gpu_layers)
+        if not report.has_template:
+            log.warning("no_chat_template_in_model")
 
     async def _load(self, spec: ModelSpec) -> tuple[Child, Report | Failed | None]:
         """A child, and how its loading went. Errors: `DependencyDown` when it takes too long."""

@@ -12,8 +12,8 @@ MAGIC, VERSIONS = b"GGUF", (2, 3)
 SOME_LAYERS = 24
 
 
-def check_gguf(path: Path, setting: str = "THREADLORE_MODEL__PATH") -> None:
-    """Reads the first bytes of a model file.
+def check_gguf(path: Path, setting: str = "THREADLORE_MODEL__PATH", what: str = "") -> None:
+    """Reads the first bytes of a model file. `what` it is to be, where that is no model.
 
     Errors: `BadConfiguration`, one sentence that names the file and what to do.
     """
@@ -23,7 +23,8 @@ def check_gguf(path: Path, setting: str = "THREADLORE_MODEL__PATH") -> None:
     except OSError as error:
         raise BadConfiguration(f"There is no readable model file at {path}; set {setting} to a GGUF file.") from error
     if len(head) < len(MAGIC) + 4 or not head.startswith(MAGIC):
-        raise BadConfiguration(f"{path} is not a GGUF model; download one with `threadlore models pull`.")
+        advice = f"{setting} wants {what}" if what else "download one with `threadlore models pull`"
+        raise BadConfiguration(f"{path} is not a GGUF model; {advice}.")
     (version,) = struct.unpack_from("<I", head, len(MAGIC))
     if version not in VERSIONS:
         raise BadConfiguration(f"{path} is a GGUF of version {version}; versions 2 and 3 can be read.")

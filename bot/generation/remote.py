@@ -1,21 +1,25 @@
 """Models behind a URL: llama-server, vLLM or any other server that speaks the OpenAI protocol."""
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
+from bot.adapter_names import with_adapter
 from bot.errors import ModelUnavailable
 from bot.generation.embedder import Prefixes, prefixes_for
 from knowledge.errors import EmbeddingUnavailable
 
 if TYPE_CHECKING:
     from langchain_openai import OpenAIEmbeddings
+
+log = structlog.get_logger()
 
 NO_KEY = "none"  # local servers want no key, the client wants a string
 EMBED_BATCH = 32
@@ -26,9 +30,12 @@ class RemoteChatModel(BaseChatModel):
     """A chat model on a server; what fails on the way is a `ModelUnavailable`. Asynchronous only.
 
     `response_metadata` gains `prefill_ms` (until the first text) and `generation_ms`, measured here.
+    A call with `lora` goes to the model of that name, which is one of `adapters`; any other goes to the model alone.
     """
 
     inner: BaseChatModel
+    name_there: str = ""
+    adapters: tuple[str, ...] = ()
 
     @property
     def _llm_type(self) -> str:
@@ -41,10 +48,11 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- astream reports the tokens itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        lora = self._adapter(kwargs)
         started = time.perf_counter()
         first: float | None = None
         with reached_server():
-            async with aclosing(self.inner.astream(messages, stop=stop, **kwargs)) as chunks:  # type: ignore[type-var]
+            async with aclosing(self._chunks(messages, stop, lora, kwargs)) as chunks:
                 async for chunk in chunks:
                     first = first or (time.perf_counter() if chunk.content else None)
                     yield ChatGenerationChunk(message=chunk.model_copy(update={"chunk_position": None}))
@@ -60,6 +68,8 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- the inner model's own business
         **kwargs: Any,
     ) -> ChatResult:
+        lora = self._adapter(kwargs)
+        kwargs |= {"model": lora} if lora else {}
         with reached_server():
             message = await self.inner.ainvoke(messages, stop=stop, **kwargs)
         return ChatResult(generations=[ChatGeneration(message=message)])
@@ -73,11 +83,42 @@ class RemoteChatModel(BaseChatModel):
     ) -> ChatResult:
         raise NotImplementedError("This chat model is asynchronous only: use ainvoke or astream.")
 
+    async def _chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None, lora: str, options: dict[str, Any]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """What the server's adapter says; the model alone, where the server does not know it any more."""
+        from openai import NotFoundError
+
+        asked = {**options, "model": lora} if lora else options
+        try:
+            async with aclosing(self.inner.astream(messages, stop=stop, **asked)) as chunks:  # type: ignore[type-var]
+                async for chunk in chunks:
+                    said = dict(chunk.response_metadata)
+                    if lora and "model_name" in said:
+                        said["model_name"] = with_adapter(self.name_there, lora)
+                    yield chunk.model_copy(update={"response_metadata": said})
+        except NotFoundError:
+            if not lora:
+                raise
+            log.warning("adapter_away", adapter=lora)
+            async with aclosing(self._chunks(messages, stop, "", options)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _adapter(self, options: dict[str, Any]) -> str:
+        """Takes the adapter that was asked for out of the options; "" is the model alone."""
+        lora = str(options.pop("lora", ""))
+        if lora and lora not in self.adapters:
+            log.warning("adapter_away", adapter=lora)
+            return ""
+        return lora
+
 
 def remote_chat_model(
     url: str,
     model: str,
     *,
+    adapters: Sequence[str] = (),
     api_key: str = "",
     temperature: float = 0.0,
     max_tokens: int = 512,
@@ -97,7 +138,7 @@ def remote_chat_model(
         max_retries=2,
         stream_usage=True,
     )
-    return RemoteChatModel(inner=inner)
+    return RemoteChatModel(inner=inner, name_there=model, adapters=tuple(adapters))
 
 
 class RemoteEmbedder:

@@ -17,8 +17,9 @@ import numpy as np
 from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
+from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
-from bot.generation.sequence import Generate, ModelSpec, Report, Segment
+from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 
 POOLINGS = {
@@ -31,9 +32,11 @@ ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
+REASON_LIMIT = 200  # a reason may quote the file, and is shown in a chat
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
 AUTO_FLASH, NO_FLASH = -1, 0
+TRIAL_CELLS = 64
 GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
@@ -100,17 +103,22 @@ class Model:
         model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
         if not model:
             raise LoadError(
-                f"llama.cpp could not load {spec.path}: {log.last_error or 'it gave no reason'}.", on_gpu=self._on_gpu
+                f"llama.cpp could not load {spec.path}: {log.last_error or 'it gave no reason'}. "
+                "Check that the file is complete and fits into memory.",
+                on_gpu=self._on_gpu,
             )
         self._model: Any = model
         self._vocabulary: Any = llama_cpp.llama_model_get_vocab(model)
-        self._lora = {adapter.name: self._load_lora(adapter.path, adapter.scale) for adapter in spec.lora}
-        self._lora_in_use = ""
+        self._lora_in_use: Any = None
         layers, used = log.offload()
         self.threads = spec.threads or usable_processors()
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
+        self._size_context()
+        sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
+        if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
+            raise LoadError(sentence, on_gpu=False)
         self._context: Any = self._open_context(offloaded=layers > 0)
         if not self._context:
             raise LoadError(
@@ -160,19 +168,31 @@ class Model:
                 return bytes(buffer.raw[:count])
             size = -count
 
-    def has_lora(self, name: str) -> bool:
-        """Whether there is an adapter of that name; "" is the model alone."""
-        return not name or name in self._lora
+    def load_lora(self, adapter: Lora) -> Any:
+        """Reads a LoRA adapter. Errors: ValueError, with a sentence."""
+        self._log.last_error = ""
+        loaded = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(adapter.path))
+        if not loaded:
+            why = " ".join(self._log.last_error.rpartition("adapter: ")[2].split())[:REASON_LIMIT] or "nobody knows why"
+            raise ValueError(f"The LoRA adapter {adapter.name} cannot be used with this model: {why}.")
+        self._try_lora(loaded)
+        return loaded, adapter.scale
 
-    def use_lora(self, name: str) -> None:
-        """Switches to a LoRA adapter, or with "" to none."""
-        if name != self._lora_in_use:
-            count = 1 if name else 0
-            adapter, scale = self._lora[name] if name else (None, 0.0)
+    def use_lora(self, adapter: Any) -> None:
+        """Switches to what `load_lora` returned, with None to the model alone."""
+        if adapter is not self._lora_in_use:
+            loaded, scale = adapter or (None, 0.0)
             adapters: Any = (llama_cpp.llama_adapter_lora_p_ctypes * 1)()
-            adapters[0] = adapter
+            adapters[0] = loaded
+            count = 0 if adapter is None else 1
             llama_cpp.llama_set_adapters_lora(self._context, adapters, count, (ctypes.c_float * 1)(scale))
-            self._lora_in_use = name
+            self._lora_in_use = adapter
+
+    def free_lora(self, adapter: Any) -> None:
+        """Gives its memory back."""
+        if adapter is self._lora_in_use:
+            self.use_lora(None)
+        llama_cpp.llama_adapter_lora_free(adapter[0])
 
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
@@ -227,23 +247,50 @@ class Model:
         """Whether a token is the end of an answer."""
         return bool(llama_cpp.llama_vocab_is_eog(self._vocabulary, token))
 
-    def _load_lora(self, path: str, scale: float) -> tuple[Any, float]:
-        adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
-        if not adapter:
-            raise LoadError(f"llama.cpp could not load the LoRA adapter {path} for {self.spec.path}.", on_gpu=False)
-        return adapter, scale
+    def _try_lora(self, loaded: Any) -> None:
+        """Reads one token with an adapter, apart from all others: llama.cpp aborts over some only when they are used.
+
+        It does so now, while nobody's prompt can be taken for the culprit.
+        """
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = params.n_batch = params.n_ubatch = TRIAL_CELLS
+        params.flash_attn_type = NO_FLASH
+        context = llama_cpp.llama_init_from_model(self._model, params)
+        if context:
+            adapters: Any = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(loaded)
+            llama_cpp.llama_set_adapters_lora(context, adapters, 1, (ctypes.c_float * 1)(1.0))
+            token = (llama_cpp.llama_token * 1)(0)
+            llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1))
+            llama_cpp.llama_free(context)
+
+    def _size_context(self) -> None:
+        trained = llama_cpp.llama_model_n_ctx_train(self._model)
+        self._size = min(self.spec.n_ctx or trained, trained)
+        self.cells = max(self.spec.cells, self._size) if self.spec.cells else self.sequences * self._size
+
+    def _token_bytes(self) -> int:
+        """What is kept of a token; 0 where that is not known: some models keep it in few of their layers, or none."""
+        model, architecture = self._model, self._metadata("general.architecture")
+        if (
+            self.spec.embedding
+            or llama_cpp.llama_model_is_recurrent(model)
+            or llama_cpp.llama_model_is_hybrid(model)
+            or self._metadata(f"{architecture}.attention.kv_lora_rank")
+        ):
+            return 0
+        usual = llama_cpp.llama_model_n_embd(model) // max(1, llama_cpp.llama_model_n_head(model))
+        lengths = (self._metadata(f"{architecture}.attention.{which}_length") for which in ("key", "value"))
+        key, value = (int(stated) if stated.isdigit() else usual for stated in lengths)
+        return token_bytes(llama_cpp.llama_model_n_layer(model), llama_cpp.llama_model_n_head_kv(model), key, value)
 
     def _open_context(self, *, offloaded: bool) -> Any:
-        trained = llama_cpp.llama_model_n_ctx_train(self._model)
-        size = min(self.spec.n_ctx or trained, trained)
         params = llama_cpp.llama_context_default_params()
-        self.cells = max(self.spec.cells, size) if self.spec.cells else self.sequences * size
         params.n_ctx = self.cells
         params.n_seq_max = self.sequences
         # In a common room each token looks through what all hold: with 8 prompts of 600 tokens on a processor that cost
         # as much again as all else.
         params.kv_unified = bool(self.spec.cells)
-        params.n_batch = params.n_ubatch = size if self.spec.embedding else self.budget
+        params.n_batch = params.n_ubatch = self._size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
         params.n_threads = 1 if small and not self.spec.threads else self.threads
@@ -287,6 +334,7 @@ class Model:
             threads=self.threads,
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
+            has_template=bool(template),
         )
 
     def _metadata(self, key: str) -> str:

@@ -15,11 +15,12 @@ LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A LoRA adapter beside the model; a request chooses it by name."""
+    """A LoRA adapter beside the model; a request chooses it by name. `version` changes when the file does."""
 
     name: str
     path: str
     scale: float = 1.0
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,6 @@ class ModelSpec:
     threads: int = 0
     batch: int = 0
     embedding: bool = False
-    lora: tuple[Lora, ...] = ()
     pooling: Literal["", "mean", "cls", "last"] = ""
     parallel: int = 1
     cells: int = 0
@@ -101,6 +101,22 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class AddLora:
+    """Load an adapter. One of the same name gives way to it; requests that began with that one go on with it."""
+
+    request_id: str
+    adapter: Lora
+
+
+@dataclass(frozen=True, slots=True)
+class DropLora:
+    """Let no new request have this adapter; it goes when the last one that has it ends."""
+
+    request_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Nobody waits for this request any more."""
 
@@ -117,7 +133,8 @@ class Report:
     """What was loaded, and where. Layers count the output layer, as llama.cpp does.
 
     `can_offload`: this build of llama.cpp can use a GPU at all. `tokenizer` is llama.cpp's word for the
-    vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought.
+    vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought,
+    `has_template` whether the file says anything of it.
     `has_network`: the system did not let the child give its network up.
     """
 
@@ -140,6 +157,7 @@ class Report:
     has_network: bool = True
     parallel: int = 1
     writing_threads: int = 1
+    has_template: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +220,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class LoraSettled:
+    """An adapter was added or dropped; or could not be, and the sentence says why."""
+
+    request_id: str
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The request (or, with an empty id, loading the model) cannot be carried out, and why.
 
@@ -214,19 +240,20 @@ class Failed:
     on_gpu: bool = False
 
 
+LoraChange = AddLora | DropLora
 Work = Generate | Embed | Count
-Request = ModelSpec | Work | Cancel | Shutdown
-Event = Ready | Step | Progress | Piece | Finished | Vectors | Counts | Failed
+Request = ModelSpec | Work | LoraChange | Cancel | Shutdown
+Event = Ready | Step | Progress | Piece | Finished | Vectors | Counts | LoraSettled | Failed
 Message = Request | Event
 
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(ModelSpec, Generate, Embed, Count, Cancel, Shutdown),
-        *(Ready, Step, Progress, Piece, Finished, Vectors, Counts, Failed),
+        *(ModelSpec, Generate, Embed, Count, AddLora, DropLora, Cancel, Shutdown),
+        *(Ready, Step, Progress, Piece, Finished, Vectors, Counts, LoraSettled, Failed),
     )
 }
-NESTED: dict[str, type[Any]] = {"segments": Segment, "lora": Lora, "report": Report}
+NESTED: dict[str, type[Any]] = {"segments": Segment, "adapter": Lora, "report": Report}
 
 
 def encode(message: Message) -> bytes:

@@ -6,11 +6,14 @@ computed once, copied out of the sequence that computed it, and put into others 
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.generation.answers import Answer, Run
+from bot.generation.loras import Loras
 from bot.generation.scheduler import Ask, Freed, Plan, Scheduler, Slice
 from bot.generation.sequence import (
+    AddLora,
     Count,
     Counts,
     Embed,
@@ -18,6 +21,9 @@ from bot.generation.sequence import (
     Failed,
     Finished,
     Generate,
+    Lora,
+    LoraChange,
+    LoraSettled,
     ModelSpec,
     Progress,
     Report,
@@ -50,11 +56,14 @@ class LoadedModel(Protocol):
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; a character may take several tokens."""
 
-    def has_lora(self, name: str) -> bool:
-        """Whether there is an adapter of that name; "" is the model alone."""
+    def load_lora(self, adapter: Lora) -> Any:
+        """An adapter, read from its file; ValueError, with a sentence, when it is none for this model."""
 
-    def use_lora(self, name: str) -> None:
-        """Switches the adapter."""
+    def use_lora(self, adapter: Any) -> None:
+        """Switches to an adapter, with None to the model alone."""
+
+    def free_lora(self, adapter: Any) -> None:
+        """Gives an adapter's memory back."""
 
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0 when that worked, 1 when there is no room."""
@@ -105,6 +114,19 @@ class Steps:
         self._embeds: dict[str, Embed] = {}
         self._vectors: dict[str, list[tuple[float, ...]]] = {}
         self._prefixes: OrderedDict[Any, Any] = OrderedDict()
+        self._loras = Loras(model.load_lora, model.free_lora)
+
+    def change(self, change: LoraChange) -> LoraSettled:
+        """Adds or drops an adapter, between two steps. Those who began with another go on with that one."""
+        try:
+            if isinstance(change, AddLora):
+                self._loras.add(change.adapter)
+            else:
+                self._loras.drop(change.name)
+        except ValueError as error:
+            return LoraSettled(change.request_id, str(error))
+        self._let_loras_go()
+        return LoraSettled(change.request_id)
 
     def take(self, work: Work) -> Iterator[Event]:
         """Counting is done at once: it takes no sequence. Anything else waits for its steps, unless it is refused."""
@@ -115,7 +137,7 @@ class Steps:
                 case Embed():
                     yield from self._take_texts(work)
                 case Generate():
-                    yield from self._take_prompt(work)
+                    yield from self._take_prompt(self._with_adapter(work))
         except RefusalError as refusal:
             yield Failed(work.request_id, str(refusal), too_long=refusal.too_long)
 
@@ -159,7 +181,22 @@ class Steps:
         if answer is None:
             return Finished(request_id, "cancelled")
         self._model.close_sampler(answer.sampler)
+        self._let_loras_go()
         return answer.finished("cancelled")
+
+    def _with_adapter(self, request: Generate) -> Generate:
+        """The request with the key of its adapter in place of the name, which may mean another one before it ends."""
+        key = self._loras.key_of(request.lora)
+        if key is None:
+            raise RefusalError(f"There is no LoRA adapter named {request.lora}.")
+        return replace(request, lora=key)
+
+    def _let_loras_go(self) -> None:
+        """Frees adapters that nobody can ask for and nobody uses, and all that was computed with them."""
+        for key in self._loras.let_go({answer.request.lora for answer in self._answers.values()}):
+            for prefix in [one for one in self._prefixes if one[0] == key]:
+                del self._prefixes[prefix]
+                self._scheduler.forget(prefix)
 
     def _take_prompt(self, request: Generate) -> Iterator[Event]:
         if self._model.spec.embedding:
@@ -175,8 +212,6 @@ class Steps:
                 f"together that is more than the {self._model.report.n_ctx} this model can hold.",
                 too_long=True,
             )
-        if not self._model.has_lora(request.lora):
-            raise RefusalError(f"There is no LoRA adapter named {request.lora}.")
         if request.max_tokens < 1:
             yield Finished(request.request_id, "length")
             return
@@ -202,7 +237,7 @@ class Steps:
         self._scheduler.add_embedding(work.request_id)
 
     def _generate(self, plan: Plan) -> Iterator[Event]:
-        self._model.use_lora(plan.adapter)
+        self._model.use_lora(self._loras.adapter(plan.adapter))
         runs = [self._run(one) for one in plan.slices]
         code = self._model.decode(runs)
         if code == NO_ROOM and (freed := self._scheduler.preempt()) is not None:

@@ -19,8 +19,10 @@ from typing import NoReturn
 from bot import confinement
 from bot.generation.scheduler import Scheduler
 from bot.generation.sequence import (
+    AddLora,
     Cancel,
     Count,
+    DropLora,
     Embed,
     Event,
     Failed,
@@ -120,6 +122,9 @@ def receive(message: Message, steps: Steps, scheduler: Scheduler, pipe: Pipe) ->
             pipe.tell((work.request_id,))
             for event in steps.take(work):
                 pipe.write(event)
+        case AddLora() | DropLora() as change:
+            pipe.tell((change.request_id,))
+            pipe.write(steps.change(change))
         case _:
             pass
 

@@ -15,10 +15,14 @@ from knowledge.lexical import term_ids
 
 
 class ScriptedModel(BaseChatModel):
-    """Streams what `script` makes of the prompt, and keeps each prompt. `cancelled` counts answers cut short."""
+    """Streams what `script` makes of the prompt, and keeps each prompt and the LoRA adapter that was to answer it.
+
+    `cancelled` counts answers cut short.
+    """
 
     script: Callable[[str], str]
     prompts: list[str] = Field(default_factory=list)
+    loras: list[str] = Field(default_factory=list)
     delay_seconds: float = 0.0
     cancelled: int = 0
 
@@ -31,6 +35,7 @@ class ScriptedModel(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         prompt = "\n".join(str(message.text) for message in messages)
         self.prompts.append(prompt)
+        self.loras.append(kwargs.get("lora", ""))
         finished = False
         try:
             for word in self.script(prompt).split(" "):

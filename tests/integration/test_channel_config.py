@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.channel_config import BadSetting, ChannelConfig, ChannelConfigs, changed, lines_of
+from bot.errors import AdapterUnusable
 from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.forget import Eraser
@@ -73,6 +74,31 @@ async def test_what_makes_no_sense_is_refused_by_a_sentence_and_changes_nothing(
 def test_without_a_lora_adapter_there_is_one_model_only():
     with pytest.raises(BadSetting, match="default only"):
         changed(ChannelConfig(), "model", "cellar")
+
+
+async def test_an_adapter_that_cannot_be_used_is_not_chosen(database):
+    async def broken(name):
+        raise AdapterUnusable(f"The LoRA adapter {name} is no GGUF file that can be read.")
+
+    configs = ChannelConfigs(database, lambda: ("cellar",), broken)
+    with pytest.raises(AdapterUnusable, match="cellar is no GGUF"):
+        await configs.set(GENERAL, "model", "cellar")
+    assert await configs.set(GENERAL, "model", "default") == ChannelConfig()
+
+
+async def test_channels_whose_adapter_has_gone_are_named(database):
+    there = ["barn", "cellar"]
+    configs = ChannelConfigs(database, lambda: there)
+    await Access(database).record_channels([described("general")])
+    await configs.set(GENERAL, "model", "cellar")
+    await configs.set(channel("board"), "model", "barn")
+    assert await configs.without_adapter(None, None) == []
+    there.remove("cellar")
+    assert await configs.without_adapter(None, None) == [("general", "cellar")]
+    assert await configs.without_adapter("test", "tidepool") == [("general", "cellar")]
+    assert await configs.without_adapter("test", "lagoon") == []
+    there.clear()
+    assert await configs.without_adapter(None, None) == [("board", "barn"), ("general", "cellar")]
 
 
 async def test_what_another_version_stored_is_left_out_and_not_lost(database, configs):

@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from bot.channel_config import ChannelConfigs
+from bot.generation.room import free_bytes
 from knowledge.access import Access
 from knowledge.archive import Archive
-from tests.talk import described, said
+from tests.lora_files import write_lora
+from tests.talk import channel, described, said
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -55,6 +59,8 @@ def assert_one_sentence(result, code, *words):
         ({"REDIS__URL": "http://x"}, 78, "THREADLORE_REDIS__URL"),
         ({"MODEL__PATH": "/no/such.gguf"}, 78, "/no/such.gguf"),
         ({"MODEL__URL": "http://127.0.0.1:1/v1"}, 78, "THREADLORE_MODEL__NAME"),
+        ({"MODEL__LORA": '[{"name": "a", "path": "/no/such.gguf"}]'}, 78, "set THREADLORE_MODEL__LORA to a GGUF file"),
+        ({"MODEL__LORA": '[{"name": "a", "path": "/etc/hostname"}]'}, 78, "/etc/hostname is not a GGUF model"),
         ({"EMBEDDING__URL": "http://127.0.0.1:1/v1", "EMBEDDING__NAME": "x"}, 69, "x"),
     ],
 )
@@ -69,8 +75,6 @@ def test_a_file_that_is_no_model_is_named(threadlore, tmp_path):
 
 
 def test_an_older_schema_is_refused_until_migrated(threadlore, database_url):
-    import psycopg
-
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("DELETE FROM schema_version")
     assert_one_sentence(threadlore("status", "--json"), 78, "threadlore migrate")
@@ -186,8 +190,6 @@ def test_answers_are_measured_by_their_words_and_by_what_they_cite(threadlore, t
 
 @pytest.mark.model
 def test_speed_is_measured_in_databases_of_its_own_and_printed_as_one_document(threadlore):
-    import psycopg
-
     def measured(*order):
         result = threadlore("bench", *order, "--json")
         assert result.returncode == 0, result.stderr
@@ -208,6 +210,31 @@ def test_speed_is_measured_in_databases_of_its_own_and_printed_as_one_document(t
         left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ 'bench|eval'").fetchall()
         kept = connection.execute("SELECT count(*) FROM message").fetchone()
     assert (left, kept) == ([], (0,))
+
+
+@pytest.mark.model
+async def test_a_channels_adapter_answers_while_its_file_is_whole(threadlore, tmp_path, database):
+    await Access(database).record_channels([described("general")])
+    await Archive(database).record([said("1", "We dropped Kafka because it failed twice", who="quince")])
+    await ChannelConfigs(database, lambda: ["cellar"]).set(channel("general"), "model", "cellar")
+    (tmp_path / "adapters").mkdir()
+    adapter = write_lora(tmp_path / "adapters" / "cellar.gguf", 1)
+    asked = ("ask", "Why did we drop Kafka?", "--channel", "general", "--json")
+    assert json.loads(threadlore(*asked).stdout)["model"].endswith("+cellar")
+    adapter.write_bytes(adapter.read_bytes()[:10_000])
+    broken = threadlore(*asked)
+    model = json.loads(broken.stdout)["model"]
+    assert model
+    assert not model.endswith("+cellar")
+    assert "event=adapter_away" in broken.stderr
+
+
+@pytest.mark.model
+@pytest.mark.skipif((free_bytes() or 10**12) > 45 * 10**9, reason="48 GB would fit")
+def test_doctor_says_which_number_of_answers_at_once_does_not_fit_into_memory(threadlore):
+    result = threadlore("doctor", "--json", MODEL__PARALLEL="256", MODEL__CONTEXT="8192", MODEL__GPU_LAYERS="0")
+    checks = {one["name"]: one for one in json.loads(result.stdout)}
+    assert checks["model"]["found"].startswith("THREADLORE_MODEL__PARALLEL is 256: so many contexts of 8192 tokens")
 
 
 def test_doctor_tells_what_to_mend(threadlore, tmp_path):

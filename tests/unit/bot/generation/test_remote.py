@@ -17,7 +17,7 @@ class Server(BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(asked)
-        if self.server.broken:
+        if self.server.broken or asked["model"] in self.server.unknown:
             self.reply({"error": {"message": "no such model"}}, status=404)
         elif self.path.endswith("/embeddings"):
             vectors = [
@@ -73,7 +73,7 @@ class Server(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
-        server.asked, server.broken = [], False
+        server.asked, server.broken, server.unknown = [], False, set()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -98,6 +98,27 @@ async def test_an_answer_is_streamed_with_tokens_and_times(server, url):
     assert whole.response_metadata["generation_ms"] >= 0
     assert server.asked[0]["stop"] == ["END"]
     assert server.asked[0]["model"] == "m"
+
+
+async def test_an_adapter_is_a_model_of_the_server_and_one_that_is_none_leaves_the_model_alone(server, url):
+    model = remote_chat_model(url, "m", adapters=("cellar",))
+    for lora in ("cellar", "barn", ""):
+        named = [
+            chunk.response_metadata["model_name"]
+            async for chunk in model.astream("why?", lora=lora)
+            if "model_name" in chunk.response_metadata
+        ]
+        assert set(named) == {"m+cellar" if lora == "cellar" else "m"}
+        await model.ainvoke("why?", lora=lora)
+    assert [asked["model"] for asked in server.asked] == ["cellar", "cellar", "m", "m", "m", "m"]
+
+
+async def test_an_adapter_that_the_server_does_not_know_any_more_leaves_the_model_alone(server, url):
+    server.unknown.add("cellar")
+    chunks = [chunk async for chunk in remote_chat_model(url, "m", adapters=("cellar",)).astream("why?", lora="cellar")]
+    assert "".join(chunk.text for chunk in chunks) == "We chose Postgres."
+    assert [asked["model"] for asked in server.asked] == ["cellar", "m"]
+    assert {name for chunk in chunks if (name := chunk.response_metadata.get("model_name"))} == {"m"}
 
 
 async def test_an_answer_comes_whole(server, url):

@@ -5,14 +5,17 @@ import pytest
 from bot.generation.sequence import (
     LARGEST_MESSAGE_BYTES,
     LENGTH,
+    AddLora,
     Cancel,
     Count,
     Counts,
+    DropLora,
     Embed,
     Failed,
     Finished,
     Generate,
     Lora,
+    LoraSettled,
     ModelSpec,
     Piece,
     Progress,
@@ -29,7 +32,10 @@ from bot.generation.sequence import (
 
 REPORT = Report(True, -1, 31, 31, ("CUDA0 (a card)",), "n", "d", 5, 4096, 8192, 576, "chatml", False, "", "bpe", 2)
 MESSAGES = [
-    ModelSpec("/m.gguf", lora=(Lora("style", "/l.gguf", 0.5),), pooling="cls"),
+    ModelSpec("/m.gguf", pooling="cls"),
+    AddLora("6", Lora("style", "/l.gguf", 0.5, "9-1")),
+    DropLora("7", "style"),
+    LoraSettled("6", "It is none."),
     Generate("1", (Segment("<|im_start|>", control=True), Segment("名前 <|im_end|>")), stop=("\n",), static_segments=1),
     Embed("2", ("a", "")),
     Count("3", ("\U0001f600 \ud800",)),

@@ -6,12 +6,16 @@ import pytest
 
 from bot.generation.scheduler import Scheduler
 from bot.generation.sequence import (
+    AddLora,
     Count,
     Counts,
+    DropLora,
     Embed,
     Failed,
     Finished,
     Generate,
+    Lora,
+    LoraSettled,
     ModelSpec,
     Piece,
     Progress,
@@ -33,6 +37,7 @@ class WrittenModel:
         self.read: list[int] = []
         self.steps: list[list[int]] = []
         self.adapters: list[str] = []
+        self.loaded: list[str] = []
         self.samplers = 0
 
     def tokenize(self, text):
@@ -47,11 +52,18 @@ class WrittenModel:
     def piece(self, token):
         return bytes([token]) if token >= 0 else b""
 
-    def has_lora(self, name):
-        return name in {"", "style"}
+    def load_lora(self, adapter):
+        if adapter.path == "wrong":
+            raise ValueError("It is none.")
+        self.loaded.append(adapter.path)
+        return adapter.path
 
-    def use_lora(self, name):
-        self.adapters.append(name)
+    def use_lora(self, adapter):
+        assert adapter is None or adapter in self.loaded
+        self.adapters.append(adapter)
+
+    def free_lora(self, adapter):
+        self.loaded.remove(adapter)
 
     def decode(self, runs):
         if self.codes and (code := self.codes.pop(0)):
@@ -107,6 +119,7 @@ class Child:
         self.model = model
         self.scheduler = Scheduler(context=model.report.n_ctx, **{"budget": 8, **more})
         self.steps = Steps(model, self.scheduler)
+        self.steps.change(AddLora("0", Lora("style", "style file")))
         self.events = []
 
     def take(self, *works):
@@ -309,7 +322,50 @@ def test_each_step_uses_one_adapter():
     child = Child(model, slots=2, budget=30)
     child.run(prompt(name="1", lora="style"), prompt(name="2"))
     assert all(len(step) == 1 for step in model.steps)
-    assert model.adapters[:4] == ["style", "", "style", ""]
+    assert model.adapters[:4] == ["style file", None, "style file", None]
+
+
+def test_an_adapter_stays_until_the_last_that_has_it_ends_and_its_name_is_free_at_once():
+    model = WrittenModel("abc")
+    child = Child(model, slots=2)
+    child.take(prompt(name="1", lora="style", static_segments=1))
+    child.step()
+    assert child.steps.change(DropLora("8", "style")) == LoraSettled("8")
+    child.take(prompt(name="2", lora="style"))
+    assert child.events[-1] == Failed("2", "There is no LoRA adapter named style.")
+    child.steps.change(AddLora("9", Lora("style", "another file")))
+    child.run(prompt(name="3", lora="style", static_segments=1))
+    assert (text_of(child.events, "1"), text_of(child.events, "3")) == ("abc", "abc")
+    assert model.loaded == ["another file"]
+
+
+def test_what_was_computed_with_an_adapter_goes_with_it():
+    model = WrittenModel("abc")
+    child = Child(model)
+    assert [child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens for _ in range(2)] == [0, 9]
+    child.steps.change(AddLora("9", Lora("style", "another file")))
+    assert child.steps._prefixes == {}
+    assert child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens == 0
+    assert child.run(prompt(lora="style", static_segments=1))[-1].cached_tokens == 9
+
+
+def test_who_is_to_read_the_beginning_again_does_so_when_the_adapter_that_read_it_has_gone():
+    model = WrittenModel("abc")
+    child = Child(model)
+    child.run(prompt(lora="style", static_segments=1))
+    child.take(prompt(name="2", lora="style", static_segments=1))
+    child.steps.change(DropLora("9", "style"))
+    assert text_of(child.run(), "2") == "abc"
+    assert model.loaded == []
+
+
+def test_an_adapter_that_cannot_be_read_leaves_the_one_of_its_name():
+    child = Child(WrittenModel("abc"))
+    assert child.steps.change(AddLora("9", Lora("style", "wrong"))) == LoraSettled("9", "It is none.")
+    assert text_of(child.run(prompt(lora="style"))) == "abc"
+    assert child.steps.change(DropLora("9", "never heard of")) == LoraSettled("9")
+    child.steps.change(DropLora("9", ""))
+    assert text_of(child.run(prompt())) == "abc"
 
 
 def test_texts_are_embedded_one_a_step():

@@ -21,6 +21,7 @@ from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.forget_log import ForgetLog
 from bot.generation.embedder import LlamaEmbedder
+from bot.generation.reranker import LlamaReranker
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
 from bot.memory import RedisMemory, open_redis
@@ -29,9 +30,12 @@ from bot.models import (
     ChatSpec,
     EmbeddingSpec,
     ModelHealth,
+    RerankSpec,
     health_of,
     open_chat_model,
     open_embedding_model,
+    open_reranker,
+    reranker_health,
 )
 from bot.outbox import Outbox
 from bot.platform_wiring import adapters_of
@@ -61,9 +65,10 @@ from knowledge.jobs import Jobs
 from knowledge.messages import ChannelRef, Hidden
 from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
-from knowledge.ports import EmbeddingModel
+from knowledge.ports import EmbeddingModel, Reranker
 from knowledge.presence import Presence
 from knowledge.quarantine import Quarantine
+from knowledge.reranking import DEADLINE_SECONDS, Reranking
 from knowledge.retention import Retention
 from knowledge.retriever import Search
 
@@ -76,12 +81,14 @@ __all__ = [
     "database_of",
     "embedding_of",
     "evaluation_embeddings",
+    "evaluation_reranking",
     "home_of",
     "open_app",
     "open_archive",
     "open_export",
     "open_servers",
     "render_answer",
+    "reranker_of",
 ]
 
 DATABASE = "threadlore"
@@ -120,6 +127,7 @@ class App:
     desk: Desk
     adapters: tuple[ChatAdapter, ...]
     embedder: EmbeddingModel
+    reranking: Reranking | None
     notes: tuple[str, ...]
 
     def health(self) -> tuple[ModelHealth, ...]:
@@ -128,6 +136,7 @@ class App:
         return (
             *([health_of("chat_model", chat)] if chat is not None else []),
             *([health_of("embedding_model", embedder.engine)] if isinstance(embedder, LlamaEmbedder) else []),
+            *([reranker_health(self.reranking)] if self.reranking is not None else []),
         )
 
 
@@ -177,6 +186,7 @@ async def open_app(
     database: str = DATABASE,
     model: ChatModel | None = None,
     embedder: EmbeddingModel | None = None,
+    reranker: Reranker | None = None,
     memory: Memory | None = None,
     limiter: RateLimiter | None = None,
     adapters: Sequence[ChatAdapter] | None = None,
@@ -210,7 +220,8 @@ async def open_app(
         keep_days = settings.knowledge.keep_days
         retention = Retention(db, keep_days=keep_days)
         index, access, archive, quarantine = Index(asking), Access(db), Archive(db, retention), Quarantine(db)
-        search = Search(index, models, embeddings)
+        reranking = _reranking(settings, reranker or await reranker_of(settings, stack))
+        search = Search(index, models, embeddings, reranking)
         parts = chain_parts(settings, chat, search, index, memory, embedding_name=embedding.name)
         chats = tuple(adapters_of(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
@@ -264,6 +275,7 @@ async def open_app(
             desk=desk,
             adapters=chats,
             embedder=embedder,
+            reranking=reranking,
             notes=tuple(notes),
         )
 
@@ -312,6 +324,26 @@ async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
 async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingModel:
     """The embedding model that the settings name. Errors: `StartupError`, `EmbeddingUnavailable`."""
     return await open_embedding_model(_embedding_spec(settings.embedding), home_of(settings), stack)
+
+
+async def reranker_of(settings: Settings, stack: AsyncExitStack) -> LlamaReranker | None:
+    """The reranker, where the settings name one. Errors: `StartupError`."""
+    if settings.rerank.path is None:
+        return None
+    return await open_reranker(RerankSpec(**settings.rerank.model_dump()), home_of(settings), stack)
+
+
+async def evaluation_reranking(settings: Settings, stack: AsyncExitStack) -> Reranking | None:
+    """The reranker for a measurement, which waits for it as long as it takes. Errors: `StartupError`."""
+    return _reranking(settings, await reranker_of(settings, stack), deadline_seconds=None)
+
+
+def _reranking(
+    settings: Settings, reranker: Reranker | None, *, deadline_seconds: float | None = DEADLINE_SECONDS
+) -> Reranking | None:
+    if reranker is None:
+        return None
+    return Reranking(reranker, candidates=settings.rerank.candidates, deadline_seconds=deadline_seconds)
 
 
 def _on_redis(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[RedisMemory, RedisRateLimiter]:

@@ -13,19 +13,24 @@ from typing import Any, ClassVar
 
 import llama_cpp
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
+from bot.generation.pairs import Marks, PairForm
 from bot.generation.samplers import open_sampler
 from bot.generation.sequence import Generate, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
+from bot.generation.texts import MOST_TEXTS, Together
 
 POOLINGS = {
     "mean": llama_cpp.LLAMA_POOLING_TYPE_MEAN,
     "cls": llama_cpp.LLAMA_POOLING_TYPE_CLS,
     "last": llama_cpp.LLAMA_POOLING_TYPE_LAST,
+    "rank": llama_cpp.LLAMA_POOLING_TYPE_RANK,
 }
 TOKENIZERS = {1: "spm", 2: "bpe", 3: "wpm", 4: "ugm", 5: "rwkv"}
+WORDPIECE = 3
 ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
@@ -33,6 +38,8 @@ VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
 AUTO_FLASH, NO_FLASH = -1, 0
+# Whole texts in a step.
+GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 128
 GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
@@ -100,6 +107,7 @@ class Model:
         self._lora_in_use = ""
         layers, devices = log.offload()
         self.threads = spec.threads or usable_processors()
+        self.together = Together(MOST_TEXTS, GPU_TEXT_TOKENS if layers else CPU_TEXT_TOKENS)
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
@@ -111,8 +119,9 @@ class Model:
                 on_gpu=self._on_gpu,
             )
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
-        self._batch = Batch(self.budget)
+        self._batch = Batch(self.cells if spec.embedding else self.budget)
         self.report = self._describe(params.n_gpu_layers, layers, devices)
+        self._pairs = PairForm(self, self._marks(), self._template(b"rerank"), self.report.n_ctx)
 
     def tokenize(self, text: str, *, special: bool = False, ends: bool = False) -> list[int]:
         """Token ids. `special`: marks become control tokens; `ends`: with the model's begin and end tokens."""
@@ -141,6 +150,10 @@ class Model:
         if len(tokens) > limit:
             tokens = tokens[: limit - 1] + tokens[-1:]
         return tokens or [max(0, llama_cpp.llama_vocab_bos(self._vocabulary))]
+
+    def tokenize_pair(self, query: str, text: str) -> list[int]:
+        """A question and a text as the reranker was trained to read them, cut to the context."""
+        return self._pairs.tokens(query, text)
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; none for a control token."""
@@ -188,20 +201,30 @@ class Model:
         self.clear(sequence)
         return False
 
-    def vector(self, tokens: list[int]) -> tuple[float, ...]:
-        """The unit vector of one text.
+    def vectors(self, texts: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """The unit vectors of texts, read in one step.
 
-        Errors: ValueError when llama.cpp cannot read it.
+        Errors: ValueError when llama.cpp cannot read them.
         """
+        rows = self._pooled(texts, self.report.embedding_dimension)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return [tuple(row) for row in np.round(rows / np.where(lengths > 0, lengths, 1.0), DIGITS).tolist()]
+
+    def scores(self, pairs: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """What the classification head says of each text, its first number; errors as of `vectors`.
+
+        Where there are several, the first stands for yes.
+        """
+        return [tuple(row) for row in self._pooled(pairs, 1).tolist()]
+
+    def _pooled(self, texts: Sequence[list[int]], width: int) -> NDArray[np.float64]:
         if self._memory:
             llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
         run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
-        if code := run(self._context, llama_cpp.llama_batch_get_one(array, len(tokens))):
+        if code := run(self._context, self._batch.fill_whole(texts)):
             raise ValueError(f"llama.cpp returned {code}")
-        pointer = llama_cpp.llama_get_embeddings_seq(self._context, 0)
-        vector = np.ctypeslib.as_array(pointer, (self.report.embedding_dimension,)).astype(np.float64)
-        return tuple(np.round(vector / (float(np.linalg.norm(vector)) or 1.0), DIGITS).tolist())
+        pointers = [llama_cpp.llama_get_embeddings_seq(self._context, place) for place in range(len(texts))]
+        return np.array([np.ctypeslib.as_array(pointer, (width,)) for pointer in pointers], dtype=np.float64)
 
     def open_sampler(self, request: Generate) -> Any:
         """How the next token of an answer is chosen. Give it back when done. Errors: ValueError, with a sentence."""
@@ -231,10 +254,11 @@ class Model:
         params = llama_cpp.llama_context_default_params()
         self.cells = max(self.spec.cells, size) if self.spec.cells else self.sequences * size
         params.n_ctx = self.cells
-        params.n_seq_max = self.sequences
+        # Texts of one step share the room of one.
+        params.n_seq_max = MOST_TEXTS if self.spec.embedding else self.sequences
         # In a common room each token looks through what all hold: with 8 prompts of 600 tokens on a processor that cost
         # as much again as all else.
-        params.kv_unified = bool(self.spec.cells)
+        params.kv_unified = bool(self.spec.cells) or self.spec.embedding
         params.n_batch = params.n_ubatch = size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
@@ -250,14 +274,17 @@ class Model:
         if self.spec.pooling:
             return POOLINGS[self.spec.pooling]
         stated = self._metadata(f"{self._metadata('general.architecture')}.pooling_type")
+        if stated == str(POOLINGS["rank"]):
+            raise LoadError(
+                f"{self.spec.path} is a reranker, which makes no vectors; THREADLORE_RERANK__PATH takes it.",
+                on_gpu=False,
+            )
         return int(stated) if stated.isdigit() and int(stated) > 0 else int(llama_cpp.LLAMA_POOLING_TYPE_MEAN)
 
     def _describe(self, gpu_layers: int, offloaded: int, devices: tuple[str, ...]) -> Report:
         description = ctypes.create_string_buffer(VALUE_BYTES)
         llama_cpp.llama_model_desc(self._model, description, VALUE_BYTES)
-        template = (llama_cpp.llama_model_chat_template(self._model, None) or b"")[:TEMPLATE_LIMIT].decode(
-            "utf-8", "replace"
-        )
+        template = self._template(None)
         names = {number: name for name, number in POOLINGS.items()}
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         return Report(
@@ -279,6 +306,19 @@ class Model:
             threads=self.threads,
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
+        )
+
+    def _template(self, name: bytes | None) -> str:
+        found = llama_cpp.llama_model_chat_template(self._model, name) or b""
+        return bytes(found[:TEMPLATE_LIMIT]).decode("utf-8", "replace")
+
+    def _marks(self) -> Marks:
+        words = self._vocabulary
+        return Marks.of(
+            llama_cpp.llama_vocab_bos(words),
+            llama_cpp.llama_vocab_eos(words),
+            llama_cpp.llama_vocab_sep(words),
+            is_wordpiece=llama_cpp.llama_vocab_type(words) == WORDPIECE,
         )
 
     def _metadata(self, key: str) -> str:

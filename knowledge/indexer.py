@@ -1,6 +1,7 @@
 """The durable job that keeps units and vectors in step with the messages: claim, cut, embed, replace."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +14,7 @@ from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
+from knowledge.side_by_side import all_of
 from knowledge.unit_table import Family, UnitTable, Vectors
 from knowledge.units import EMBED_TRIES, Unit, units_of
 
@@ -26,7 +28,10 @@ LEASE_SECONDS = 30
 STOP_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 TRIES = 5
-FAMILIES_PER_BATCH = 16
+# One batch is embedded while another is read or stored, so that the model never waits for the database. Two of half
+# the size hold as many families as one did, and a new message waits no longer behind them.
+BATCHES_AT_ONCE = 2
+FAMILIES_PER_BATCH = 8
 HARMLESS = "hello"
 # Embeddings of a batch whose messages changed meanwhile are kept for the next try.
 REMEMBERED_VECTORS = 2_000
@@ -77,22 +82,40 @@ class Indexer:
         rows = await self._database.fetch(WAITING, {"tries": TRIES})
         return int(rows[0][0])
 
-    async def drain(self, on_progress: Callable[[int], None] | None = None) -> None:
-        """Rebuilds everything that is dirty now, telling after each batch how many families remain."""
-        while await self.index_batch():
+    async def drain(self, on_progress: Callable[[int], None] | None = None, *, most: float = math.inf) -> int:
+        """Rebuilds everything that is dirty now, telling after each batch how many families remain.
+
+        At most about so many batches, where `most` says so. Returns how many there were.
+        Errors: as of `index_batch`; what another batch held is given back first.
+        """
+        batches = 0
+
+        async def one() -> bool:
+            nonlocal batches
+            if batches >= most or not await self.index_batch():
+                return False
+            batches += 1
             if on_progress is not None:
                 on_progress(await self.waiting())
+            return True
+
+        async def one_after_another() -> None:
+            while await one():
+                pass
+
+        # Where the first finds nothing, no other looks.
+        if await one():
+            await all_of(one_after_another() for _ in range(BATCHES_AT_ONCE))
+        return batches
 
     async def run(self, *, idle_seconds: float | None = None) -> None:
         """Works for ever: the background service of `threadlore run`. Errors are logged and tried again."""
         while True:
             try:
-                worked = await self.index_batch()
+                await self.drain()
             except (EmbeddingUnavailable, KnowledgeUnavailable) as error:
                 log.warning("indexing_waits", error=type(error).__name__)
-                worked = 0
-            if not worked:
-                await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
+            await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
 
     async def index_batch(self) -> int:
         """Claims and rebuilds one batch of families. Returns how many it claimed."""

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -38,8 +39,11 @@ from bot.generation.sequence import (
     Work,
 )
 from bot.generation.texts import MOST_TEXTS
+from knowledge.side_by_side import all_of
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 CANCEL_SECONDS = 2.0
 # Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more; where several
@@ -170,12 +174,14 @@ class Engine:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One unit vector for each text. A list goes in parts; whoever asks besides is served between their steps."""
         parts = await self._ask_all([Embed(self.new_request_id(), part) for part in self._parts(texts)])
-        return [list(vector) for event in parts if isinstance(event, Vectors) for vector in event.vectors]
+        vectors = [list(vector) for event in parts if isinstance(event, Vectors) for vector in event.vectors]
+        return _complete(vectors, texts)
 
     async def rank(self, query: str, texts: Sequence[str]) -> list[float]:
         """How well each text answers the question, as a reranker sees it: more is better, on the model's own scale."""
         parts = await self._ask_all([Rank(self.new_request_id(), query, part) for part in self._parts(texts)])
-        return [score for event in parts if isinstance(event, Scores) for score in event.scores]
+        scores = [score for event in parts if isinstance(event, Scores) for score in event.scores]
+        return _complete(scores, texts)
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
@@ -214,13 +220,7 @@ class Engine:
             async with room:
                 return await self._ask(work)
 
-        asking = [asyncio.create_task(ask(work)) for work in works]
-        try:
-            return [await one for one in asking]
-        finally:
-            for one in asking:
-                one.cancel()
-            await asyncio.gather(*asking, return_exceptions=True)
+        return await all_of(ask(work) for work in works)
 
     async def _ask(self, work: Work) -> Event:
         deaths = 0
@@ -313,6 +313,13 @@ class Engine:
         except TimeoutError:
             if not child.is_shared:
                 child.kill()
+
+
+def _complete(made: list[T], texts: Sequence[str]) -> list[T]:
+    """One for each text. Errors: `ModelUnavailable` where a part ended without them."""
+    if len(made) != len(texts):
+        raise ModelUnavailable
+    return made
 
 
 def _keys(work: Work) -> list[bytes]:

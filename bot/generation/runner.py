@@ -107,7 +107,6 @@ class Model:
         self._lora_in_use = ""
         layers, devices = log.offload()
         self.threads = spec.threads or usable_processors()
-        self.together = Together(MOST_TEXTS, GPU_TEXT_TOKENS if layers else CPU_TEXT_TOKENS)
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
@@ -118,6 +117,7 @@ class Model:
                 f"{', ' + str(self.sequences) + ' answers at once' if self.sequences > 1 else ''}.",
                 on_gpu=self._on_gpu,
             )
+        self.together = Together(MOST_TEXTS, min(GPU_TEXT_TOKENS if layers else CPU_TEXT_TOKENS, self.cells))
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
         self._batch = Batch(self.cells if spec.embedding else self.budget)
         self.report = self._describe(params.n_gpu_layers, layers, devices)

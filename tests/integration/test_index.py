@@ -537,7 +537,7 @@ async def test_a_reranker_turns_the_order_round(world):
     assert plain == [["1"], ["2"]]
     assert await world.found("kafka") == [["2"], ["1"]]
     assert await world.found("kafka", switches=Switches(rerank=False)) == plain
-    assert model.asked == [("kafka", ("ann: kafka kafka", "ann: kafka is the boat of Ann"))]
+    assert model.asked == [("kafka", ("quince: kafka kafka", "quince: kafka is the boat of Ann"))]
 
 
 async def test_lines_are_ranked_by_what_the_reranker_said_of_their_passage(world):

@@ -10,6 +10,7 @@ import pytest
 
 from knowledge.access import Access
 from knowledge.archive import Archive
+from tests import small_reranker as small
 from tests.talk import described, said
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,6 +1,7 @@
-"""A reranker at work in a search: what it says is mixed in, and whatever goes wrong with it costs nothing but its say."""
+"""A reranker at work in a search: what it says is mixed in, and whatever goes wrong with it costs only its say."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ def test_no_unit_is_lost_and_what_is_preferred_by_both_stays_ahead(scores, data)
     assert sorted(unit.unit for unit in mixed) == [unit.unit for unit in units]
     assert [unit.score for unit in mixed] == sorted((unit.score for unit in mixed), reverse=True)
     place = {unit.unit: number for number, unit in enumerate(mixed)}
-    for better, worse in zip(units[:read], units[1:read], strict=False):
+    for better, worse in pairwise(units[:read]):
         if relevance[better.unit] > relevance[worse.unit] + 1e-6:
             assert place[better.unit] < place[worse.unit]
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -28,10 +28,9 @@ LEASE_SECONDS = 30
 STOP_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 TRIES = 5
-# One batch is embedded while another is read or stored, so that the model never waits for the database. Two of half
-# the size hold as many families as one did, and a new message waits no longer behind them.
+FAMILIES_PER_BATCH = 16
+# One batch is embedded while the one before it is stored: the model does not wait for the database.
 BATCHES_AT_ONCE = 2
-FAMILIES_PER_BATCH = 8
 HARMLESS = "hello"
 # Embeddings of a batch whose messages changed meanwhile are kept for the next try.
 REMEMBERED_VECTORS = 2_000
@@ -69,6 +68,7 @@ class Indexer:
         self._source = source or {}
         self._registered: IndexModel | None = None
         self._vectors: OrderedDict[bytes, list[float]] = OrderedDict()
+        self._embedding, self._storing = asyncio.Lock(), asyncio.Lock()
         self.embedded = 0
 
     async def register(self) -> IndexModel:
@@ -118,14 +118,20 @@ class Indexer:
             await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
 
     async def index_batch(self) -> int:
-        """Claims and rebuilds one batch of families. Returns how many it claimed."""
+        """Claims and rebuilds one batch of families. Returns how many it claimed.
+
+        Of several at once, one embeds and one stores, in the order in which they claimed.
+        """
         model = await self.register()
-        async with self._claimed() as families:
-            if families:
+        async with AsyncExitStack() as held:
+            async with self._embedding:
+                families = await held.enter_async_context(self._claimed())
                 drafts = [(family, await self._cut(family)) for family in families]
                 made = await self._embed(model, drafts)
-                for family, units in drafts:
-                    await self._units.replace(family, units, model.model_pk, made)
+                await held.enter_async_context(self._storing)
+            for family, units in drafts:
+                await self._units.replace(family, units, model.model_pk, made)
+            if families:
                 return len(families)
         await self._database.execute(FINISH_JOBS, {"tries": TRIES})
         await self._models.switch_when_complete(model)

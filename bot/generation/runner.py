@@ -22,6 +22,7 @@ from bot.generation.samplers import open_sampler
 from bot.generation.sequence import Generate, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 from bot.generation.texts import MOST_TEXTS, Together
+from bot.generation.unused import UnusedLogits
 
 POOLINGS = {
     "mean": llama_cpp.LLAMA_POOLING_TYPE_MEAN,
@@ -120,6 +121,10 @@ class Model:
             )
         self.together = Together(MOST_TEXTS, min(GPU_TEXT_TOKENS if layers else CPU_TEXT_TOKENS, self.cells))
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
+        # A device keeps the logits in memory that cannot be given back.
+        is_encoder = spec.embedding and not self._memory and not layers
+        words = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+        self._unused = UnusedLogits(self._context, words) if is_encoder else None
         self._batch = Batch(self.cells if spec.embedding else self.budget)
         self.report = self._describe(params.n_gpu_layers, layers, devices)
         self._pairs = PairForm(self, self._marks(), self._template(b"rerank"), self.report.n_ctx)
@@ -224,6 +229,8 @@ class Model:
         run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
         if code := run(self._context, self._batch.fill_whole(texts)):
             raise ValueError(f"llama.cpp returned {code}")
+        if self._unused is not None:
+            self._unused.give_back(sum(map(len, texts)))
         pointers = [llama_cpp.llama_get_embeddings_seq(self._context, place) for place in range(len(texts))]
         return np.array([np.ctypeslib.as_array(pointer, (width,)) for pointer in pointers], dtype=np.float64)
 

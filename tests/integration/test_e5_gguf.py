@@ -2,6 +2,7 @@
 
 import random
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,26 @@ async def test_texts_read_together_have_the_vectors_that_each_has_alone(weights)
     near = together @ alone.T
     assert near.diagonal().min() > 0.9995
     assert (near.argmax(axis=1) == np.arange(len(texts))).all()
+
+
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can memory be given back")
+async def test_a_long_text_leaves_no_room_for_logits_behind(weights):
+    engine = Engine(ModelSpec(str(weights), n_ctx=512, gpu_layers=0, embedding=True))
+    try:
+        (first,) = await engine.embed(["short"])
+        before = _resident_mb(engine.pid)
+        await engine.embed(["word " * 600] * 2)
+        after = _resident_mb(engine.pid)
+        assert await engine.embed(["short"]) == [first]
+    finally:
+        await engine.close()
+    assert after - before < 100
+
+
+def _resident_mb(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 @pytest.mark.model

@@ -88,25 +88,33 @@ class Indexer:
         At most about so many batches, where `most` says so. Returns how many there were.
         Errors: as of `index_batch`; what another batch held is given back first.
         """
-        batches = 0
+        looked, found, begun, done = asyncio.Event(), False, 0, 0
 
-        async def one() -> bool:
-            nonlocal batches
-            if batches >= most or not await self.index_batch():
-                return False
-            batches += 1
-            if on_progress is not None:
-                on_progress(await self.waiting())
-            return True
+        def claimed() -> None:
+            nonlocal found
+            found = True
+            looked.set()
 
-        async def one_after_another() -> None:
-            while await one():
-                pass
+        async def work(*, is_first: bool) -> None:
+            nonlocal begun, done
+            if not is_first:
+                await looked.wait()
+                if not found:
+                    return
+            try:
+                while begun < most:
+                    begun += 1
+                    if not await self.index_batch(claimed):
+                        return
+                    done += 1
+                    if on_progress is not None:
+                        on_progress(await self.waiting())
+            finally:
+                looked.set()
 
         # Where the first finds nothing, no other looks.
-        if await one():
-            await all_of(one_after_another() for _ in range(BATCHES_AT_ONCE))
-        return batches
+        await all_of(work(is_first=place == 0) for place in range(BATCHES_AT_ONCE))
+        return done
 
     async def run(self, *, idle_seconds: float | None = None) -> None:
         """Works for ever: the background service of `threadlore run`. Errors are logged and tried again."""
@@ -117,8 +125,8 @@ class Indexer:
                 log.warning("indexing_waits", error=type(error).__name__)
             await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
 
-    async def index_batch(self) -> int:
-        """Claims and rebuilds one batch of families. Returns how many it claimed.
+    async def index_batch(self, on_claim: Callable[[], None] | None = None) -> int:
+        """Claims and rebuilds one batch of families. Returns how many it claimed; told at once, if it claimed any.
 
         Of several at once, one embeds and one stores, in the order in which they claimed.
         """
@@ -126,6 +134,8 @@ class Indexer:
         async with AsyncExitStack() as held:
             async with self._embedding:
                 families = await held.enter_async_context(self._claimed())
+                if families and on_claim is not None:
+                    on_claim()
                 drafts = [(family, await self._cut(family)) for family in families]
                 made = await self._embed(model, drafts)
                 await held.enter_async_context(self._storing)

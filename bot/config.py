@@ -184,6 +184,17 @@ class EmbeddingSettings(Section):
     )
 
 
+class RerankSettings(Section):
+    """A model that reads a question and a passage together and says how they fit: a GGUF file, or none."""
+
+    path: Path | None = Field(
+        default=None, description="GGUF file of a reranker; without it search orders passages by itself."
+    )
+    candidates: int = Field(default=20, ge=2, le=60, description="The best passages of a search that it reads.")
+    gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
+    threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
+
+
 class MemorySettings(Section):
     """Conversation memory in Redis."""
 
@@ -340,6 +351,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     model: ModelSettings = ModelSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
+    rerank: RerankSettings = RerankSettings()
     memory: MemorySettings = MemorySettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     answer: AnswerSettings = AnswerSettings()

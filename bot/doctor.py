@@ -1,6 +1,7 @@
 """Checks everything the bot depends on, and tells how to mend what is wrong."""
 
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -10,15 +11,17 @@ from bot.errors import BotError, StartupError
 from bot.generation.sequence import Report
 from bot.memory import open_redis
 from bot.models import ChatModel
-from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
+from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers, reranker_of
 from knowledge.database import Database, connect
 from knowledge.errors import KnowledgeError
 from knowledge.migrate import check_pgvector, pending_in
 from knowledge.quarantine import Quarantine
+from knowledge.reranking import DEADLINE_SECONDS
 from knowledge.wall import missing_wall
 
 LOW_DISK_BYTES = 2_000_000_000
 UP_TO_DATE = "up to date"
+USUAL_PASSAGE = "Somebody said that the boat is in the harbour and that all of us are there. " * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Check:
 
 
 async def examine(settings: Settings, *, models: bool = True) -> list[Check]:
-    """Looks at database, schema, Redis and disk, and by loading them at both models and GPU offload. Raises nothing."""
+    """Looks at database, schema, Redis and disk, and by loading them at the models and GPU offload. Raises nothing."""
     checks = [_disk(settings)]
     async with AsyncExitStack() as stack:
         try:
@@ -48,6 +51,7 @@ async def examine(settings: Settings, *, models: bool = True) -> list[Check]:
         if models:
             checks += await _chat(settings, stack)
             checks.append(await _embedding(settings, stack))
+            checks += await _reranker(settings, stack)
     return checks
 
 
@@ -180,6 +184,24 @@ async def _embedding(settings: Settings, stack: AsyncExitStack) -> Check:
         mend = "Set THREADLORE_EMBEDDING__PATH or THREADLORE_EMBEDDING__URL; without it search goes by words alone."
         return Check("embedding", ok=False, found=str(error), mend=mend)
     return Check("embedding", ok=True, found=f"{embedding.name}, {len(vector)} numbers")
+
+
+async def _reranker(settings: Settings, stack: AsyncExitStack) -> list[Check]:
+    try:
+        reranker = await reranker_of(settings, stack)
+        if reranker is None:
+            return []
+        passages = [f"{number}. {USUAL_PASSAGE}" for number in range(settings.rerank.candidates)]
+        began = time.perf_counter()
+        await reranker.relevance("Is anybody there?", passages)
+        took = time.perf_counter() - began
+    except (StartupError, BotError, KnowledgeError) as error:
+        mend = "Set THREADLORE_RERANK__PATH to a reranker, or to nothing; without it search orders passages by itself."
+        return [Check("reranker", ok=False, found=str(error), mend=mend)]
+    found = f"{reranker.name} reads {settings.rerank.candidates} passages in {took:.1f} s"
+    late = f"A question waits {DEADLINE_SECONDS:.0f} s: put it on a GPU, or lower THREADLORE_RERANK__CANDIDATES."
+    in_time = took < DEADLINE_SECONDS
+    return [Check("reranker", ok=in_time, found=found, mend="" if in_time else late)]
 
 
 def _disk(settings: Settings) -> Check:

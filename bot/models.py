@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from bot.generation.engine import Engine
 from bot.generation.loading import check_gguf, check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.remote import RemoteEmbedder, remote_chat_model
+from bot.generation.reranker import LlamaReranker
 from bot.generation.sequence import Lora, ModelSpec
 from bot.generation.shelf import Shelf, adapters_directory
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count
 from knowledge.ports import EmbeddingModel
+from knowledge.reranking import Reranking
 
 PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
@@ -28,6 +30,8 @@ PROMPT_TOKENS_ELSEWHERE = 3000
 TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
 SMALL_MODEL_BYTES = 500_000_000
+# A question and the longest passage, which has about 300 tokens in English and 800 in Chinese.
+RERANKER_TOKENS = 1024
 # A server does not count for us. Latin text has about four characters a token, Chinese one.
 CHARACTERS_PER_TOKEN = 4
 
@@ -82,18 +86,40 @@ class EmbeddingSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class RerankSpec:
+    """Which reranker to open. Exactly as the settings of the same names."""
+
+    path: Path
+    candidates: int
+    gpu_layers: int
+    threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """How a local model is. `trouble`, `restarts`, `quarantined`: as of `Engine`."""
+    """How a local model is. `trouble`, `restarts`, `quarantined`: as of `Engine`.
+
+    `left_out`: how many questions did without it, for it failed or was late.
+    """
 
     part: str
     trouble: str
     restarts: int
     quarantined: int
+    left_out: int = 0
 
 
 def health_of(part: str, engine: Engine) -> ModelHealth:
     """How it is just now."""
     return ModelHealth(part, engine.trouble, engine.restarts, engine.quarantined)
+
+
+def reranker_health(reranking: Reranking) -> ModelHealth:
+    """How the reranker is just now."""
+    name, left_out = "reranker", reranking.left_out
+    if isinstance(reranking.model, LlamaReranker):
+        return replace(health_of(name, reranking.model.engine), left_out=left_out)
+    return ModelHealth(name, "", 0, 0, left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +233,24 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             f"THREADLORE_EMBEDDING__DIMENSION is {spec.dimension}, but {path.name} gives {embedder.dimension} numbers."
         )
     return embedder
+
+
+async def open_reranker(spec: RerankSpec, home: Path, stack: AsyncExitStack) -> LlamaReranker:
+    """The reranker, loaded. Errors: `StartupError`."""
+    engine = Engine(
+        ModelSpec(
+            str(spec.path),
+            n_ctx=RERANKER_TOKENS,
+            gpu_layers=spec.gpu_layers,
+            threads=spec.threads or 0,
+            embedding=True,
+            pooling="rank",
+        )
+    )
+    engine.check_files()
+    await asyncio.to_thread(_verify, spec.path, None, home)
+    stack.push_async_callback(engine.close)
+    return await LlamaReranker.open(engine)
 
 
 async def estimate(texts: Sequence[str]) -> list[int]:

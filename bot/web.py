@@ -112,10 +112,12 @@ def _show_models(registry: CollectorRegistry, models: Sequence[ModelHealth]) -> 
     up = Gauge("threadlore_model_up", "0: requests to this model fail just now.", labels, registry=registry)
     restarts = Gauge("threadlore_model_restarts", "Starts in place of a dead child.", labels, registry=registry)
     held = Gauge("threadlore_prompts_quarantined", "Prompts that killed two children.", labels, registry=registry)
+    without = Gauge("threadlore_model_left_out", "Questions that did without this model.", labels, registry=registry)
     for one in models:
         up.labels(one.part).set(not one.trouble)
         restarts.labels(one.part).set(one.restarts)
         held.labels(one.part).set(one.quarantined)
+        without.labels(one.part).set(one.left_out)
 
 
 async def _alive(_: web.Request) -> web.Response:

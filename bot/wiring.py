@@ -21,6 +21,7 @@ from bot.desk import ChatAdapter, Desk
 from bot.errors import BadConfiguration, StartupError
 from bot.forget_log import ForgetLog
 from bot.generation.embedder import LlamaEmbedder
+from bot.generation.reranker import LlamaReranker
 from bot.generation.sequence import Lora
 from bot.inbox import DOOR_CONNECTIONS, PostgresInbox
 from bot.learning import Learning
@@ -30,9 +31,12 @@ from bot.models import (
     ChatSpec,
     EmbeddingSpec,
     ModelHealth,
+    RerankSpec,
     health_of,
     open_chat_model,
     open_embedding_model,
+    open_reranker,
+    reranker_health,
 )
 from bot.outbox import Outbox
 from bot.platform_wiring import adapters_of
@@ -62,9 +66,10 @@ from knowledge.jobs import Jobs
 from knowledge.messages import ChannelRef, Hidden
 from knowledge.migrate import migrate, prepare
 from knowledge.models import IndexModels
-from knowledge.ports import EmbeddingModel
+from knowledge.ports import EmbeddingModel, Reranker
 from knowledge.presence import Presence
 from knowledge.quarantine import Quarantine
+from knowledge.reranking import DEADLINE_SECONDS, Reranking
 from knowledge.retention import Retention
 from knowledge.retriever import Search
 
@@ -77,12 +82,14 @@ __all__ = [
     "database_of",
     "embedding_of",
     "evaluation_embeddings",
+    "evaluation_reranking",
     "home_of",
     "open_app",
     "open_archive",
     "open_export",
     "open_servers",
     "render_answer",
+    "reranker_of",
 ]
 
 DATABASE = "threadlore"
@@ -121,6 +128,7 @@ class App:
     desk: Desk
     adapters: tuple[ChatAdapter, ...]
     embedder: EmbeddingModel
+    reranking: Reranking | None
     notes: tuple[str, ...]
 
     def health(self) -> tuple[ModelHealth, ...]:
@@ -129,6 +137,7 @@ class App:
         return (
             *([health_of("chat_model", chat)] if chat is not None else []),
             *([health_of("embedding_model", embedder.engine)] if isinstance(embedder, LlamaEmbedder) else []),
+            *([reranker_health(self.reranking)] if self.reranking is not None else []),
         )
 
 
@@ -178,6 +187,7 @@ async def open_app(
     database: str = DATABASE,
     model: ChatModel | None = None,
     embedder: EmbeddingModel | None = None,
+    reranker: Reranker | None = None,
     memory: Memory | None = None,
     limiter: RateLimiter | None = None,
     adapters: Sequence[ChatAdapter] | None = None,
@@ -211,7 +221,8 @@ async def open_app(
         keep_days = settings.knowledge.keep_days
         retention = Retention(db, keep_days=keep_days)
         index, access, archive, quarantine = Index(asking), Access(db), Archive(db, retention), Quarantine(db)
-        search = Search(index, models, embeddings)
+        reranking = _reranking(settings, reranker or await reranker_of(settings, stack))
+        search = Search(index, models, embeddings, reranking)
         parts = chain_parts(settings, chat, search, index, memory, embedding_name=embedding.name)
         chats = tuple(adapters_of(settings) if adapters is None else adapters)
         platforms = {one.name: one.platform for one in chats}
@@ -224,8 +235,7 @@ async def open_app(
         chain = answer_chain(parts)
         assistant = Assistant(reading, freshness, index, memory, parts, Digest(asking), quarantine, chain, chat.name)
         retraction, eraser = Retraction(memory, outbox, platforms), Eraser(db, archive)
-        configs = ChannelConfigs(asking, chat.adapters, chat.try_adapter)
-        orders = ForgetLog(home / FORGET_LOG)
+        configs, orders = ChannelConfigs(asking, chat.adapters, chat.try_adapter), ForgetLog(home / FORGET_LOG)
         admin = Admin(db, eraser, indexer, memory, outbox, inbox, retraction, configs, orders, chat.name)
         await admin.forget_again()
         restored = Restored(quarantine, memory, admin, Jobs(db))
@@ -266,6 +276,7 @@ async def open_app(
             desk=desk,
             adapters=chats,
             embedder=embedder,
+            reranking=reranking,
             notes=tuple(notes),
         )
 
@@ -316,6 +327,26 @@ async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
 async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingModel:
     """The embedding model that the settings name. Errors: `StartupError`, `EmbeddingUnavailable`."""
     return await open_embedding_model(_embedding_spec(settings.embedding), home_of(settings), stack)
+
+
+async def reranker_of(settings: Settings, stack: AsyncExitStack) -> LlamaReranker | None:
+    """The reranker, where the settings name one. Errors: `StartupError`."""
+    if settings.rerank.path is None:
+        return None
+    return await open_reranker(RerankSpec(**settings.rerank.model_dump()), home_of(settings), stack)
+
+
+async def evaluation_reranking(settings: Settings, stack: AsyncExitStack) -> Reranking | None:
+    """The reranker for a measurement, which waits for it as long as it takes. Errors: `StartupError`."""
+    return _reranking(settings, await reranker_of(settings, stack), deadline_seconds=None)
+
+
+def _reranking(
+    settings: Settings, reranker: Reranker | None, *, deadline_seconds: float | None = DEADLINE_SECONDS
+) -> Reranking | None:
+    if reranker is None:
+        return None
+    return Reranking(reranker, candidates=settings.rerank.candidates, deadline_seconds=deadline_seconds)
 
 
 def _on_redis(settings: Settings, url: str, stack: AsyncExitStack) -> tuple[RedisMemory, RedisRateLimiter]:

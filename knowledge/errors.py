@@ -5,6 +5,7 @@ KnowledgeError
 ├── SchemaMismatch         the database is older or newer than this program    (exit code 78)
 ├── IndexMismatch          the embedding model does not fit its index          (exit code 78)
 ├── EmbeddingUnavailable   the embedding model cannot be reached               (exit code 69)
+├── RerankerUnavailable    the reranker cannot be reached                      (exit code 69)
 ├── UnreadableSource       an export that cannot be opened at all              (exit code 1)
 ├── BackupFailed           a backup could not be made, or not be put back      (exit code 1)
 ├── SourceUnavailable      a connected platform does not answer now: try later
@@ -30,6 +31,10 @@ class IndexMismatch(KnowledgeError):
 
 class EmbeddingUnavailable(KnowledgeError):
     """The embedding model cannot be reached."""
+
+
+class RerankerUnavailable(KnowledgeError):
+    """The reranker cannot be reached."""
 
 
 class UnreadableSource(KnowledgeError):

@@ -1,9 +1,10 @@
 """The durable job that keeps units and vectors in step with the messages: claim, cut, embed, replace."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
 from knowledge.lexical import terms
 from knowledge.models import IndexModel, IndexModels
+from knowledge.side_by_side import all_of
 from knowledge.unit_table import Family, UnitTable, Vectors
 from knowledge.units import EMBED_TRIES, Unit, units_of
 
@@ -27,6 +29,8 @@ STOP_SECONDS = 1.0
 IDLE_SECONDS = 1.0
 TRIES = 5
 FAMILIES_PER_BATCH = 16
+# One batch is embedded while the one before it is stored: the model does not wait for the database.
+BATCHES_AT_ONCE = 2
 HARMLESS = "hello"
 # Embeddings of a batch whose messages changed meanwhile are kept for the next try.
 REMEMBERED_VECTORS = 2_000
@@ -64,6 +68,7 @@ class Indexer:
         self._source = source or {}
         self._registered: IndexModel | None = None
         self._vectors: OrderedDict[bytes, list[float]] = OrderedDict()
+        self._embedding, self._storing = asyncio.Lock(), asyncio.Lock()
         self.embedded = 0
 
     async def register(self) -> IndexModel:
@@ -77,32 +82,66 @@ class Indexer:
         rows = await self._database.fetch(WAITING, {"tries": TRIES})
         return int(rows[0][0])
 
-    async def drain(self, on_progress: Callable[[int], None] | None = None) -> None:
-        """Rebuilds everything that is dirty now, telling after each batch how many families remain."""
-        while await self.index_batch():
-            if on_progress is not None:
-                on_progress(await self.waiting())
+    async def drain(self, on_progress: Callable[[int], None] | None = None, *, most: float = math.inf) -> int:
+        """Rebuilds everything that is dirty now, telling after each batch how many families remain.
+
+        At most about so many batches, where `most` says so. Returns how many there were.
+        Errors: as of `index_batch`; what another batch held is given back first.
+        """
+        looked, found, begun, done = asyncio.Event(), False, 0, 0
+
+        def claimed() -> None:
+            nonlocal found
+            found = True
+            looked.set()
+
+        async def work(*, is_first: bool) -> None:
+            nonlocal begun, done
+            if not is_first:
+                await looked.wait()
+                if not found:
+                    return
+            try:
+                while begun < most:
+                    begun += 1
+                    if not await self.index_batch(claimed):
+                        return
+                    done += 1
+                    if on_progress is not None:
+                        on_progress(await self.waiting())
+            finally:
+                looked.set()
+
+        # Where the first finds nothing, no other looks.
+        await all_of(work(is_first=place == 0) for place in range(BATCHES_AT_ONCE))
+        return done
 
     async def run(self, *, idle_seconds: float | None = None) -> None:
         """Works for ever: the background service of `threadlore run`. Errors are logged and tried again."""
         while True:
             try:
-                worked = await self.index_batch()
+                await self.drain()
             except (EmbeddingUnavailable, KnowledgeUnavailable) as error:
                 log.warning("indexing_waits", error=type(error).__name__)
-                worked = 0
-            if not worked:
-                await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
+            await asyncio.sleep(IDLE_SECONDS if idle_seconds is None else idle_seconds)
 
-    async def index_batch(self) -> int:
-        """Claims and rebuilds one batch of families. Returns how many it claimed."""
+    async def index_batch(self, on_claim: Callable[[], None] | None = None) -> int:
+        """Claims and rebuilds one batch of families. Returns how many it claimed; told at once, if it claimed any.
+
+        Of several at once, one embeds and one stores, in the order in which they claimed.
+        """
         model = await self.register()
-        async with self._claimed() as families:
-            if families:
+        async with AsyncExitStack() as held:
+            async with self._embedding:
+                families = await held.enter_async_context(self._claimed())
+                if families and on_claim is not None:
+                    on_claim()
                 drafts = [(family, await self._cut(family)) for family in families]
                 made = await self._embed(model, drafts)
-                for family, units in drafts:
-                    await self._units.replace(family, units, model.model_pk, made)
+                await held.enter_async_context(self._storing)
+            for family, units in drafts:
+                await self._units.replace(family, units, model.model_pk, made)
+            if families:
                 return len(families)
         await self._database.execute(FINISH_JOBS, {"tries": TRIES})
         await self._models.switch_when_complete(model)

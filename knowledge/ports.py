@@ -47,6 +47,20 @@ class EmbeddingModel(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """Reads a question beside each text and says how well the text answers it.
+
+    Shapes: n texts in, n numbers out. Units: the model's own; more is better, and numbers of one call can be compared.
+    Errors: `RerankerUnavailable`.
+    """
+
+    name: str
+
+    async def relevance(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers the question."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Thread:
     """What a channel's history says of one thread: how many replies it has, and the id of the last one."""

@@ -23,6 +23,9 @@ FOLLOW_UP_VECTOR_SHARE = 0.3
 LABEL_SHARE = 1.0
 # Among much the same text the nearest units differ by next to nothing, which must not count as much as a word.
 LEAST_SPREAD = 0.02
+# What a reranker says of a unit, which it read word by word, beside all that was known before. Not measured: weights of
+# a reranker were not at hand.
+RERANK_SHARE = 0.7
 # A line is ranked by its own words and by how well its whole passage answers.
 PASSAGE_SHARE = 0.5
 
@@ -32,13 +35,14 @@ class Switches:
     """Which parts of a search are at work: all of them, unless it is measured what one is worth.
 
     `lexical`, `dense`: the search by words and by meaning. `context`: a line is read with its neighbours. `priors`:
-    when something was said speaks for it.
+    when something was said speaks for it. `rerank`: a reranker reads the best units, where there is one.
     """
 
     lexical: bool = True
     dense: bool = True
     context: bool = True
     priors: bool = True
+    rerank: bool = True
 
 
 class Hit(NamedTuple):
@@ -186,6 +190,25 @@ def fuse(
         near = 0.0 if scored.cosine is None else max(1 - (high - scored.cosine) / spread, 0.0)
         scored.score = (1 - share) * lexical + share * near
     return sorted(units.values(), key=lambda scored: (-scored.score, scored.unit))
+
+
+def reranked(ranked: Sequence[Scored], relevance: Mapping[int, float]) -> list[Scored]:
+    """The units, best first, with what a reranker says of some of them, by unit; of the others it would say its worst.
+
+    Its numbers are put on a scale from 0 to 1, as those of a search are. Where they are all the same they say nothing.
+    """
+    low, high = min(relevance.values(), default=0.0), max(relevance.values(), default=0.0)
+    if high <= low:
+        return list(ranked)
+    mixed = [
+        replace(
+            scored,
+            score=(1 - RERANK_SHARE) * scored.score
+            + RERANK_SHARE * (relevance.get(scored.unit, low) - low) / (high - low),
+        )
+        for scored in ranked
+    ]
+    return sorted(mixed, key=lambda scored: (-scored.score, scored.unit))
 
 
 def line_score(scored: Scored, line_no: int, best_line: float) -> float:

@@ -35,7 +35,9 @@ from knowledge.ranking import (
     fuse,
     line_score,
     rank_words,
+    reranked,
 )
+from knowledge.reranking import Reranking
 from knowledge.scope import Scope
 
 # The rarest terms bring the candidates, until about this many messages hold them; the others only add to scores.
@@ -95,10 +97,17 @@ class Search:
     among them, the search goes by words alone.
     """
 
-    def __init__(self, index: Index, models: IndexModels, embeddings: Mapping[str, ModelEmbeddings]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        models: IndexModels,
+        embeddings: Mapping[str, ModelEmbeddings],
+        reranking: Reranking | None = None,
+    ) -> None:
         self._index = index
         self._models = models
         self._embeddings = embeddings
+        self._reranking = reranking
 
     async def passages(
         self,
@@ -116,7 +125,8 @@ class Search:
         `earlier`: the talk before the question, oldest first; a question that points back at it borrows its words.
         `asked_in`: the message that asks may be learnt before it is answered; nothing is found by its own words.
         `now`: when it is asked, to know what "last week" means.
-        Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only.
+        Errors: `KnowledgeUnavailable`. An embedding model that is away costs the vector search only, a reranker that
+        is away nothing.
         """
         if not scope.channel_pks:
             return []
@@ -133,6 +143,9 @@ class Search:
             units = [scored.unit for scored in ranked if scored.unit > 0]
             alone = [words.loose[scored.unit] for scored in ranked if scored.unit in words.loose]
             lines = await index.lines(scope.channel_pks, units, alone)
+        # The database is free again: a slow reranker holds none of its connections.
+        if switches.rerank and self._reranking is not None:
+            ranked = await _reranked(self._reranking, ask.wanted, ranked, lines)
         best_line = max((score for scored in ranked for score in scored.lines.values()), default=0.0)
         found = (_passage(scored, lines.get(scored.unit, []), best_line) for scored in ranked)
         return apart([passage for passage in found if passage.lines], ask.wanted.weights, limit)
@@ -232,6 +245,22 @@ async def _by_time(index: Index, ask: Ask, fused: Sequence[Scored], words: Words
     undated = [scored.unit for scored in fused if scored.unit not in words.said_at]
     said_at = words.said_at | await index.beginnings(ask.scope.channel_pks, undated)
     return preferred(fused, said_at, ask.when, SHORTLIST)
+
+
+async def _reranked(
+    reranking: Reranking, wanted: Sought, ranked: Sequence[Scored], lines: Mapping[int, Sequence[Line]]
+) -> list[Scored]:
+    """The units in the order that a reranker's reading of the best of them gives. It sees what the search found, only.
+
+    A follow-up is read behind the question before it: alone it names nothing.
+    """
+    texts = {
+        scored.unit: "\n".join(f"{line.author}: {line.text}" for line in lines[scored.unit])
+        for scored in ranked[: reranking.candidates]
+        if lines.get(scored.unit)
+    }
+    scores = await reranking.relevance(wanted.texts[-1], list(texts.values()))
+    return reranked(ranked, dict(zip(texts, scores, strict=False)))
 
 
 def _labels(labels: Iterable[Label], scope: Scope, period: Period | None) -> dict[Hashable, tuple[int, ...]]:

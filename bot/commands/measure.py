@@ -1,5 +1,6 @@
 """Commands that measure the search, without a model that answers: eval retrieval, eval abstention."""
 
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -14,9 +15,9 @@ from bot.evaluation.retrieval import measured
 from bot.evaluation.tables import abstention_table, retrieval_table
 from bot.sufficiency import sufficiency_for
 from bot.terminal import out, print_json, run
-from bot.wiring import evaluation_embeddings, open_servers
+from bot.wiring import evaluation_embeddings, evaluation_reranking, open_servers
 from knowledge.evaluation.datasets import read_any_set, read_question_set
-from knowledge.evaluation.run import PARTS
+from knowledge.evaluation.run import PARTS, RERANK
 
 evaluate = typer.Typer(help="Measure the bot on question sets.", no_args_is_help=True)
 
@@ -44,9 +45,15 @@ def retrieval(
         settings = load_settings()
         sets = [read_question_set(folder) for folder in data]
         entries: list[dict[str, Any]] = []
-        async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
+        async with (
+            AsyncExitStack() as stack,
+            open_servers(settings) as servers,
+            evaluation_embeddings(settings) as embeddings,
+        ):
+            reranking = await evaluation_reranking(settings, stack)
+            parts = (*PARTS, *([RERANK] if reranking is not None else [])) if ablate else ()
             for questions in sets:
-                entries += await measured(servers.database_url, questions, embeddings, PARTS if ablate else ())
+                entries += await measured(servers.database_url, questions, embeddings, parts, reranking)
         write_report(report, "retrieval", {"sets": entries})
         if as_json:
             print_json({"sets": entries})
@@ -70,12 +77,17 @@ def abstention(
         check_report(report)
         settings = load_settings()
         entries: list[dict[str, Any]] = []
-        async with open_servers(settings) as servers, evaluation_embeddings(settings) as embeddings:
+        async with (
+            AsyncExitStack() as stack,
+            open_servers(settings) as servers,
+            evaluation_embeddings(settings) as embeddings,
+        ):
+            reranking = await evaluation_reranking(settings, stack)
             test = sufficiency_for(embeddings.name, settings.answer.decline_below, settings.answer.warn_below)
             for folder in data:
                 with TemporaryDirectory() as scratch:
                     questions = read_any_set(folder, Path(scratch))
-                    async with stocked_with(servers.database_url, questions, embeddings) as bench:
+                    async with stocked_with(servers.database_url, questions, embeddings, reranking=reranking) as bench:
                         seen = await judged(bench.library, questions, test, settings.answer.passages, bench.show)
                 entries.append(abstention_document(questions.name, seen, settings.answer.decline_below))
         write_report(report, "abstention", {"sets": entries})

@@ -18,7 +18,7 @@ from bot.evaluation.tables import answers_table, injection_table
 from bot.models import ChatModel
 from bot.platform_wiring import posted_on_platforms
 from bot.terminal import out, print_json, run
-from bot.wiring import chain_parts, chat_of, evaluation_embeddings, open_servers
+from bot.wiring import chain_parts, chat_of, evaluation_embeddings, evaluation_reranking, open_servers
 from knowledge.evaluation.datasets import QuestionSet, read_question_set
 from knowledge.index import Index
 
@@ -50,8 +50,9 @@ def answers(
             evaluation_embeddings(settings) as embeddings,
         ):
             chat = await chat_of(settings, stack)
+            reranking = await evaluation_reranking(settings, stack)
             for questions in sets:
-                async with stocked_with(servers.database_url, questions, embeddings) as bench:
+                async with stocked_with(servers.database_url, questions, embeddings, reranking=reranking) as bench:
                     parts = _parts(settings, chat, bench, embeddings.name)
                     said = await said_to(parts, bench.library, questions, bench.show)
                 entries.append(answers_document(questions.name, said, chat.name))
@@ -87,12 +88,13 @@ def injection(
             evaluation_embeddings(settings) as embeddings,
         ):
             chat = await chat_of(settings, stack)
+            reranking = await evaluation_reranking(settings, stack)
             for chosen in sets:
                 with TemporaryDirectory() as scratch:
                     corpus = Path(scratch) / "documents.jsonl"
                     write_corpus(chosen.documents, corpus)
                     async with stocked_with(
-                        servers.database_url, QuestionSet(chosen.name, corpus), embeddings
+                        servers.database_url, QuestionSet(chosen.name, corpus), embeddings, reranking=reranking
                     ) as bench:
                         parts = _parts(settings, chat, bench, embeddings.name)
                         bot = Bot(parts, bench.library, chosen.documents)

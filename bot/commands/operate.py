@@ -17,8 +17,11 @@ from knowledge.migrate import migrate as apply_migrations
 group = typer.Typer()
 models = typer.Typer(help="Models to choose from.", no_args_is_help=True)
 
-# A reranker has no setting yet.
-SETTINGS = {"chat": "THREADLORE_MODEL__PATH", "embedding": "THREADLORE_EMBEDDING__PATH"}
+SETTINGS = {
+    "chat": "THREADLORE_MODEL__PATH",
+    "embedding": "THREADLORE_EMBEDDING__PATH",
+    "reranker": "THREADLORE_RERANK__PATH",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -26,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @group.command()
 def doctor(
     as_json: AsJson = False,
-    with_models: Annotated[bool, typer.Option("--models/--no-models", help="Load both models too.")] = True,
+    with_models: Annotated[bool, typer.Option("--models/--no-models", help="Load the models too.")] = True,
 ) -> None:
     """Check database, Redis, models, GPU offload and disk, and say how to mend each."""
 
@@ -92,7 +95,6 @@ def pull_model(
                 on_progress=lambda done, total: bar.update(task, completed=done, total=total or None),
             )
         out.print(str(path), highlight=False, markup=False)
-        if choice.kind in SETTINGS:
-            note(f"Use it with {SETTINGS[choice.kind]}={path}")
+        note(f"Use it with {SETTINGS[choice.kind]}={path}")
 
     run(work())

@@ -15,6 +15,7 @@ from knowledge.evaluation.datasets import QuestionSet
 from knowledge.evaluation.library import Library, Nameless, stocked
 from knowledge.evaluation.library import Progress as ProgressOf
 from knowledge.migrate import migrate
+from knowledge.reranking import Reranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,12 @@ class Bench:
 
 @asynccontextmanager
 async def stocked_with(
-    server_url: str, questions: QuestionSet, embeddings: ModelEmbeddings, *, speaker: bool = True
+    server_url: str,
+    questions: QuestionSet,
+    embeddings: ModelEmbeddings,
+    *,
+    speaker: bool = True,
+    reranking: Reranking | None = None,
 ) -> AsyncIterator[Bench]:
     """Imports and indexes one set into a fresh database; without `speaker`, as if nobody had signed anything.
 
@@ -38,7 +44,7 @@ async def stocked_with(
         with bars(questions.name) as show:
             signed = open_export(questions.corpus, workspace=questions.name)
             export = signed if speaker else Nameless(signed)
-            yield Bench(database, await stocked(database, export, embeddings, show), show)
+            yield Bench(database, await stocked(database, export, embeddings, show, reranking), show)
 
 
 @asynccontextmanager

@@ -19,6 +19,13 @@ class Batch:
         for place in range(size):
             self._batch.n_seq_id[place] = 1
 
+    def fill_whole(self, texts: Sequence[Sequence[int]]) -> Any:
+        """llama.cpp's structure with these texts in it, each a sequence of its own, all of whose tokens count."""
+        runs = [Run(sequence, 0, tuple(tokens), ends=True) for sequence, tokens in enumerate(texts)]
+        batch = self.fill(runs)
+        ctypes.memset(batch.logits, 1, batch.n_tokens)
+        return batch
+
     def fill(self, runs: Sequence[Run]) -> Any:
         """llama.cpp's structure with these runs in it, one behind the other."""
         batch, place = self._batch, 0

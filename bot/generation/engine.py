@@ -7,9 +7,10 @@ happens there, a request ends: with its answer or with an error that says what t
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -17,7 +18,7 @@ from bot.errors import AdapterUnusable, BadConfiguration, ModelUnavailable, Prom
 from bot.generation.child import COMMAND, Child, Mailbox
 from bot.generation.failures import TRIES, Quarantine, Restarts, key_of
 from bot.generation.keeper import Keeper
-from bot.generation.loading import check_gguf
+from bot.generation.loading import check_gguf, check_reranker
 from bot.generation.sequence import (
     AddLora,
     Cancel,
@@ -35,18 +36,27 @@ from bot.generation.sequence import (
     ModelSpec,
     Piece,
     Progress,
+    Rank,
     Report,
+    Scores,
     Segment,
     Vectors,
     Work,
 )
+from bot.generation.texts import MOST_TEXTS
+from knowledge.side_by_side import all_of
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 CANCEL_SECONDS = 2.0
 # Those who only wait behind a prompt that kills are asked again as long as it may kill, and once more; where several
 # share the model, as long as each of the others may.
 MOST_DEATHS = 3
+# Of a long list so many parts are on their way at once: the child reads one while the other's result travels.
+PARTS_AT_ONCE = 2
+LAST = Finished | Vectors | Scores | Counts | LoraSettled
 
 
 class ChildDied(Exception):
@@ -74,14 +84,14 @@ class Engine:
         start_seconds: float = 120.0,
         silence_seconds: float = 30.0,
         wall_seconds: float = 120.0,
-        embed_batch: int = 4,
+        texts_at_once: int = 16,
         restarts: Restarts | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self.spec = replace(spec, path=str(Path(spec.path).absolute()))
         self._silence_seconds = silence_seconds
         self._wall_seconds = wall_seconds
-        self._embed_batch = embed_batch
+        self._texts_at_once = texts_at_once
         self._numbers = itertools.count(1)
         self._loras: dict[str, Lora] = {}
         self._deadly_loras: set[Lora] = set()
@@ -200,15 +210,16 @@ class Engine:
                 self._blame(request, death, deaths)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One unit vector for each text. Long lists go in small parts, so that a query can pass between them."""
-        vectors: list[list[float]] = []
-        for start in range(0, len(texts), self._embed_batch):
-            part = tuple(texts[start : start + self._embed_batch])
-            event = await self._ask(Embed(self.new_request_id(), part))
-            if not isinstance(event, Vectors):
-                raise ModelUnavailable
-            vectors += [list(vector) for vector in event.vectors]
-        return vectors
+        """One unit vector for each text. A list goes in parts; whoever asks besides is served between their steps."""
+        parts = await self._ask_all([Embed(self.new_request_id(), part) for part in self._parts(texts)])
+        vectors = [list(vector) for event in parts if isinstance(event, Vectors) for vector in event.vectors]
+        return _complete(vectors, texts)
+
+    async def rank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """How well each text answers the question, as a reranker sees it: more is better, on the model's own scale."""
+        parts = await self._ask_all([Rank(self.new_request_id(), query, part) for part in self._parts(texts)])
+        scores = [score for event in parts if isinstance(event, Scores) for score in event.scores]
+        return _complete(scores, texts)
 
     async def count(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text."""
@@ -226,17 +237,37 @@ class Engine:
 
         Errors: `BadConfiguration`.
         """
-        setting = "THREADLORE_EMBEDDING__PATH" if self.spec.embedding else "THREADLORE_MODEL__PATH"
-        check_gguf(Path(self.spec.path), setting)
+        if self.spec.pooling == "rank":
+            check_reranker(Path(self.spec.path))
+        else:
+            part = "EMBEDDING" if self.spec.embedding else "MODEL"
+            check_gguf(Path(self.spec.path), f"THREADLORE_{part}__PATH")
+
+    def _parts(self, texts: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        return (
+            tuple(texts[start : start + self._texts_at_once]) for start in range(0, len(texts), self._texts_at_once)
+        )
+
+    async def _ask_all(self, works: Sequence[Work]) -> list[Event]:
+        """The last event of each, in order; where one fails, the others are cancelled."""
+        room = asyncio.Semaphore(PARTS_AT_ONCE)
+
+        async def ask(work: Work) -> Event:
+            async with room:
+                return await self._ask(work)
+
+        return await all_of(ask(work) for work in works)
 
     async def _ask(self, work: Work) -> Event:
         deaths = 0
         while True:
             self._refuse_quarantined(work)
+            if isinstance(work, Embed | Rank):
+                work = replace(work, alone=any(self._quarantine.suspects(key) for key in _keys(work)))
             try:
                 async with contextlib.aclosing(self._try(work)) as events:
                     async for event in events:
-                        if isinstance(event, Vectors | Counts | Finished):
+                        if isinstance(event, LAST):
                             for key in _keys(work):
                                 self._quarantine.acquit(key)
                             return event
@@ -251,8 +282,7 @@ class Engine:
 
     def _blame(self, work: Work, death: ChildDied, deaths: int) -> None:
         """Of all that waited for a dead child, only what its last step was for is to blame."""
-        if death.done is not None:
-            key = key_of(work, death.done)
+        for key in _keys_in_step(work, death.done):
             self._quarantine.blame(key)
             if self._quarantine.holds(key):
                 log.error("prompt_quarantined", step=type(work).__name__, quarantined_count=len(self._quarantine))
@@ -270,7 +300,7 @@ class Engine:
         try:
             async with contextlib.aclosing(self._events(child, work.request_id, mailbox)) as events:
                 async for event in events:
-                    ended = isinstance(event, Finished | Vectors | Counts)
+                    ended = isinstance(event, LAST)
                     yield event
         finally:
             if not ended:
@@ -345,7 +375,7 @@ class Engine:
             if not isinstance(event, Progress) or event.done:
                 self._restarts.worked()
             yield event
-            if isinstance(event, Finished | Vectors | Counts | LoraSettled):
+            if isinstance(event, LAST):
                 return
 
     async def _end_late(self, child: Child, request_id: str, mailbox: Mailbox) -> None:
@@ -363,9 +393,27 @@ class Engine:
                 child.kill()
 
 
+def _complete(made: list[T], texts: Sequence[str]) -> list[T]:
+    """One for each text. Errors: `ModelUnavailable` where a part ended without them."""
+    if len(made) != len(texts):
+        raise ModelUnavailable
+    return made
+
+
 def _keys(work: Work) -> list[bytes]:
-    """A request's hash; of texts to embed, one each."""
-    return [key_of(work, place) for place in range(len(work.texts) if isinstance(work, Embed) else 1)]
+    """A request's hash; of several texts, one each."""
+    return [key_of(work, place) for place in range(len(work.texts) if isinstance(work, Embed | Rank) else 1)]
+
+
+def _keys_in_step(work: Work, done: int | None) -> list[bytes]:
+    """Of a request that had come so far: what may have been in the step that killed. None: nothing of it."""
+    if done is None:
+        return []
+    if not isinstance(work, Embed | Rank):
+        return [key_of(work)]
+    first = min(done, len(work.texts) - 1)
+    in_step = _keys(work)[first : first + (1 if work.alone else MOST_TEXTS)]
+    return list(dict.fromkeys(in_step))  # the same text twice is one text, which died once
 
 
 def _continued(request: Generate, told: str, written: int) -> Generate:

@@ -9,7 +9,7 @@ import json
 from collections import OrderedDict, deque
 from dataclasses import asdict
 
-from bot.generation.sequence import Embed, Work
+from bot.generation.sequence import Embed, Rank, Work
 
 TRIES = 2
 REMEMBERED_PROMPTS = 1000
@@ -90,10 +90,10 @@ class Restarts:
 
 
 def key_of(work: Work, place: int = 0) -> bytes:
-    """What a request asks, as a hash; of texts to embed, the one at `place`."""
+    """What a request asks, as a hash; of several texts, the one at `place`."""
     asked = asdict(work)
     del asked["request_id"]
     asked.pop("alone", None)
-    if isinstance(work, Embed):
-        asked = {"text": work.texts[min(place, len(work.texts) - 1)]}
+    if isinstance(work, Embed | Rank):
+        asked = {**asked, "texts": (), "text": work.texts[min(place, len(work.texts) - 1)]}
     return hashlib.sha256(json.dumps([type(work).__name__, asked]).encode()).digest()

@@ -8,6 +8,11 @@ from pathlib import Path
 from bot.errors import BadConfiguration
 
 MAGIC, VERSIONS = b"GGUF", (2, 3)
+RERANKER_SETTING = "THREADLORE_RERANK__PATH"
+# The tensors that make a reranker, as llama.cpp names them. Their names stand in front of the weights, behind the
+# vocabulary, which takes 10 MB where it is as large as they come.
+HEADS = (b"cls.output.weight", b"cls.weight")
+LONGEST_HEADER = 64 << 20
 # When not even the number of a model's layers is known, because it could not be loaded.
 SOME_LAYERS = 24
 
@@ -28,6 +33,21 @@ def check_gguf(path: Path, setting: str = "THREADLORE_MODEL__PATH", what: str = 
     (version,) = struct.unpack_from("<I", head, len(MAGIC))
     if version not in VERSIONS:
         raise BadConfiguration(f"{path} is a GGUF of version {version}; versions 2 and 3 can be read.")
+
+
+def check_reranker(path: Path) -> None:
+    """As `check_gguf`, and that the model has a classification head: without one its numbers would mean nothing.
+
+    Errors: `BadConfiguration`.
+    """
+    check_gguf(path, RERANKER_SETTING)
+    with path.open("rb") as file:
+        head = file.read(LONGEST_HEADER)
+    if not any(struct.pack("<Q", len(name)) + name in head for name in HEADS):
+        raise BadConfiguration(
+            f"{path.name} is no reranker, for it has no classification head; set {RERANKER_SETTING} to one that has, "
+            "such as those of `threadlore models list`."
+        )
 
 
 def check_sha256(path: Path, expected: str, whose: str) -> None:

@@ -13,21 +13,27 @@ from typing import Any, ClassVar
 
 import llama_cpp
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
+from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
 from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
+from bot.generation.texts import MOST_TEXTS, Together
+from bot.generation.unused import UnusedLogits
 
 POOLINGS = {
     "mean": llama_cpp.LLAMA_POOLING_TYPE_MEAN,
     "cls": llama_cpp.LLAMA_POOLING_TYPE_CLS,
     "last": llama_cpp.LLAMA_POOLING_TYPE_LAST,
+    "rank": llama_cpp.LLAMA_POOLING_TYPE_RANK,
 }
 TOKENIZERS = {1: "spm", 2: "bpe", 3: "wpm", 4: "ugm", 5: "rwkv"}
+WORDPIECE = 3
 ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
@@ -37,6 +43,9 @@ DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
 AUTO_FLASH, NO_FLASH = -1, 0
 TRIAL_CELLS = 64
+# Tokens of the texts that are read in one step. On a processor 256 took a quarter to a third less time than one text
+# after another; 512 took longer again.
+GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
 GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
@@ -126,9 +135,15 @@ class Model:
                 f"{', ' + str(self.sequences) + ' answers at once' if self.sequences > 1 else ''}.",
                 on_gpu=self._on_gpu,
             )
+        self.together = Together(MOST_TEXTS, min(GPU_TEXT_TOKENS if layers else CPU_TEXT_TOKENS, self.cells))
         self._memory: Any = llama_cpp.llama_get_memory(self._context)
-        self._batch = Batch(self.budget)
+        # A device keeps the logits in memory that cannot be given back.
+        is_encoder = spec.embedding and not self._memory and not layers
+        words = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+        self._unused = UnusedLogits(self._context, words) if is_encoder else None
+        self._batch = Batch(self.cells if spec.embedding else self.budget)
         self.report = self._describe(params.n_gpu_layers, layers, used)
+        self._pairs = PairForm(self, self._marks(), self._template(b"rerank"), self.report.n_ctx)
 
     def tokenize(self, text: str, *, special: bool = False, ends: bool = False) -> list[int]:
         """Token ids. `special`: marks become control tokens; `ends`: with the model's begin and end tokens."""
@@ -157,6 +172,10 @@ class Model:
         if len(tokens) > limit:
             tokens = tokens[: limit - 1] + tokens[-1:]
         return tokens or [max(0, llama_cpp.llama_vocab_bos(self._vocabulary))]
+
+    def tokenize_pair(self, query: str, text: str) -> list[int]:
+        """A question and a text as the reranker was trained to read them, cut to the context."""
+        return self._pairs.tokens(query, text)
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; none for a control token."""
@@ -216,20 +235,32 @@ class Model:
         self.clear(sequence)
         return False
 
-    def vector(self, tokens: list[int]) -> tuple[float, ...]:
-        """The unit vector of one text.
+    def vectors(self, texts: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """The unit vectors of texts, read in one step.
 
-        Errors: ValueError when llama.cpp cannot read it.
+        Errors: ValueError when llama.cpp cannot read them.
         """
+        rows = self._pooled(texts, self.report.embedding_dimension)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return [tuple(row) for row in np.round(rows / np.where(lengths > 0, lengths, 1.0), DIGITS).tolist()]
+
+    def scores(self, pairs: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """What the classification head says of each text, its first number; errors as of `vectors`.
+
+        Where there are several, the first stands for yes.
+        """
+        return [tuple(row) for row in self._pooled(pairs, 1).tolist()]
+
+    def _pooled(self, texts: Sequence[list[int]], width: int) -> NDArray[np.float64]:
         if self._memory:
             llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
-        array = (llama_cpp.llama_token * len(tokens))(*tokens)
         run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
-        if code := run(self._context, llama_cpp.llama_batch_get_one(array, len(tokens))):
+        if code := run(self._context, self._batch.fill_whole(texts)):
             raise ValueError(f"llama.cpp returned {code}")
-        pointer = llama_cpp.llama_get_embeddings_seq(self._context, 0)
-        vector = np.ctypeslib.as_array(pointer, (self.report.embedding_dimension,)).astype(np.float64)
-        return tuple(np.round(vector / (float(np.linalg.norm(vector)) or 1.0), DIGITS).tolist())
+        if self._unused is not None:
+            self._unused.give_back(sum(map(len, texts)))
+        pointers = [llama_cpp.llama_get_embeddings_seq(self._context, place) for place in range(len(texts))]
+        return np.array([np.ctypeslib.as_array(pointer, (width,)) for pointer in pointers], dtype=np.float64)
 
     def open_sampler(self, request: Generate) -> Any:
         """How the next token of an answer is chosen. Give it back when done. Errors: ValueError, with a sentence."""
@@ -286,16 +317,18 @@ class Model:
     def _open_context(self, *, offloaded: bool) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
-        params.n_seq_max = self.sequences
+        # Texts of one step share the room of one.
+        params.n_seq_max = MOST_TEXTS if self.spec.embedding else self.sequences
         # In a common room each token looks through what all hold: with 8 prompts of 600 tokens on a processor that cost
         # as much again as all else.
-        params.kv_unified = bool(self.spec.cells)
+        params.kv_unified = bool(self.spec.cells) or self.spec.embedding
         params.n_batch = params.n_ubatch = self._size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
         params.n_threads = 1 if small and not self.spec.threads else self.threads
-        # On a processor flash attention made both reading and embedding slower.
-        params.flash_attn_type = AUTO_FLASH if offloaded else NO_FLASH
+        # On a processor flash attention makes a prompt slower to read. But it passes over what the texts of one step
+        # need not see of each other, all of which is looked at without it.
+        params.flash_attn_type = AUTO_FLASH if offloaded or self.spec.embedding else NO_FLASH
         params.embeddings = self.spec.embedding
         if self.spec.embedding:
             params.pooling_type = self._pooling()
@@ -305,14 +338,17 @@ class Model:
         if self.spec.pooling:
             return POOLINGS[self.spec.pooling]
         stated = self._metadata(f"{self._metadata('general.architecture')}.pooling_type")
+        if stated == str(POOLINGS["rank"]):
+            raise LoadError(
+                f"{self.spec.path} is a reranker, which makes no vectors; THREADLORE_RERANK__PATH takes it.",
+                on_gpu=False,
+            )
         return int(stated) if stated.isdigit() and int(stated) > 0 else int(llama_cpp.LLAMA_POOLING_TYPE_MEAN)
 
     def _describe(self, gpu_layers: int, offloaded: int, used: tuple[str, ...]) -> Report:
         description = ctypes.create_string_buffer(VALUE_BYTES)
         llama_cpp.llama_model_desc(self._model, description, VALUE_BYTES)
-        template = (llama_cpp.llama_model_chat_template(self._model, None) or b"")[:TEMPLATE_LIMIT].decode(
-            "utf-8", "replace"
-        )
+        template = self._template(None)
         names = {number: name for name, number in POOLINGS.items()}
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         return Report(
@@ -335,6 +371,19 @@ class Model:
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
             has_template=bool(template),
+        )
+
+    def _template(self, name: bytes | None) -> str:
+        found = llama_cpp.llama_model_chat_template(self._model, name) or b""
+        return bytes(found[:TEMPLATE_LIMIT]).decode("utf-8", "replace")
+
+    def _marks(self) -> Marks:
+        words = self._vocabulary
+        return Marks.of(
+            llama_cpp.llama_vocab_bos(words),
+            llama_cpp.llama_vocab_eos(words),
+            llama_cpp.llama_vocab_sep(words),
+            is_wordpiece=llama_cpp.llama_vocab_type(words) == WORDPIECE,
         )
 
     def _metadata(self, key: str) -> str:

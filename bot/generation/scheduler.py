@@ -54,7 +54,7 @@ class Freed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One step: slices of requests that use one adapter, in order of their sequences, or one text to embed.
+    """One step: slices of requests that use one adapter, in order of their sequences, or a few texts of one request.
 
     `preempted` had to give their sequences up first.
     """
@@ -139,7 +139,7 @@ class Scheduler:
         self._waiting[ask.request_id] = Held(ask, self._places, prefix=ask.prefix if shares else None)
 
     def add_embedding(self, request_id: str) -> None:
-        """Puts a list of texts at the end of its own queue. Errors: ValueError when its id is in use."""
+        """Puts a list of texts among those that are read by turns. Errors: ValueError when its id is in use."""
         if request_id in self:
             raise ValueError(f"request {request_id} is already here")
         self._embeds[request_id] = None
@@ -193,10 +193,16 @@ class Scheduler:
                 held.prefix = None
 
     def plan(self) -> Plan:
-        """What the next step works on; empty when there is nothing to do. Changes nothing but who holds a sequence."""
+        """What the next step works on; empty when there is nothing to do.
+
+        Changes nothing but who holds a sequence, and whose turn it is.
+        """
         if self._embeds and not (self._embedded_last and self._running):
             self._embedded_last = True
-            return Plan(embeds=next(iter(self._embeds)))
+            # By turns: a question's vector does not wait behind a long list.
+            request_id, _ = self._embeds.popitem(last=False)
+            self._embeds[request_id] = None
+            return Plan(embeds=request_id)
         self._embedded_last = False
         preempted: list[Freed] = []
         while members := self._whose_turn():

@@ -29,9 +29,10 @@ class ModelSpec:
 
     `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
-    0 chooses by device. `pooling` "": what the file says, else mean. `parallel`: sequences written at once, each of
-    at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many. `rpc`:
-    devices served elsewhere, host:port with commas; the child then keeps its network.
+    0 chooses by device. `pooling` "": what the file says, else mean; "rank": the model says how well texts answer a
+    question. `parallel`: sequences written at once, each of at most `n_ctx` tokens. `cells` 0: each has a room of its
+    own for them; else all share a room for so many. `rpc`: devices served elsewhere, host:port with commas; the child
+    then keeps its network.
     """
 
     path: str
@@ -40,7 +41,7 @@ class ModelSpec:
     threads: int = 0
     batch: int = 0
     embedding: bool = False
-    pooling: Literal["", "mean", "cls", "last"] = ""
+    pooling: Literal["", "mean", "cls", "last", "rank"] = ""
     parallel: int = 1
     cells: int = 0
     rpc: str = ""
@@ -86,10 +87,21 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """One vector for each text."""
+    """One vector for each text. `alone`: no step may read more than one of them."""
 
     request_id: str
     texts: tuple[str, ...]
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """How well each text answers the question: one number each. `alone` as in `Embed`."""
+
+    request_id: str
+    query: str
+    texts: tuple[str, ...]
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +188,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A step was done for this request: tokens of the prompt read, or texts embedded. 0: its first step begins now."""
+    """A step was done for this request: tokens of the prompt read, or whole texts. 0: its first step begins now."""
 
     request_id: str
     done: int
@@ -212,6 +224,14 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
+class Scores:
+    """What a reranker says of each text, in order; more is better, on the model's own scale."""
+
+    request_id: str
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Token counts, one for each text, in order."""
 
@@ -241,16 +261,16 @@ class Failed:
 
 
 LoraChange = AddLora | DropLora
-Work = Generate | Embed | Count
+Work = Generate | Embed | Rank | Count
 Request = ModelSpec | Work | LoraChange | Cancel | Shutdown
-Event = Ready | Step | Progress | Piece | Finished | Vectors | Counts | LoraSettled | Failed
+Event = Ready | Step | Progress | Piece | Finished | Vectors | Scores | Counts | LoraSettled | Failed
 Message = Request | Event
 
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
-        *(ModelSpec, Generate, Embed, Count, AddLora, DropLora, Cancel, Shutdown),
-        *(Ready, Step, Progress, Piece, Finished, Vectors, Counts, LoraSettled, Failed),
+        *(ModelSpec, Generate, Embed, Rank, Count, AddLora, DropLora, Cancel, Shutdown),
+        *(Ready, Step, Progress, Piece, Finished, Vectors, Scores, Counts, LoraSettled, Failed),
     )
 }
 NESTED: dict[str, type[Any]] = {"segments": Segment, "adapter": Lora, "report": Report}

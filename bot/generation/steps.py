@@ -26,12 +26,13 @@ from bot.generation.sequence import (
     LoraSettled,
     ModelSpec,
     Progress,
+    Rank,
     Report,
     Segment,
-    Vectors,
     Work,
 )
 from bot.generation.stops import StopFilter
+from bot.generation.texts import Reading, Together
 
 NO_ROOM = 1
 # One for each adapter and each kind of order that the bot gives its model; a stranger's would push out the oldest.
@@ -43,6 +44,7 @@ class LoadedModel(Protocol):
 
     spec: ModelSpec
     report: Report
+    together: Together
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of plain text."""
@@ -52,6 +54,9 @@ class LoadedModel(Protocol):
 
     def tokenize_whole(self, text: str) -> list[int]:
         """Token ids of a text to embed, with begin and end, cut to the context."""
+
+    def tokenize_pair(self, query: str, text: str) -> list[int]:
+        """Token ids of a question and a text, as a reranker reads them, cut to the context."""
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for; a character may take several tokens."""
@@ -77,8 +82,11 @@ class LoadedModel(Protocol):
     def restore(self, sequence: int, state: Any) -> bool:
         """Fills an empty sequence with a copy; False, and it stays empty, when that cannot be."""
 
-    def vector(self, tokens: list[int]) -> tuple[float, ...]:
-        """The unit vector of one text; ValueError when it cannot be read."""
+    def vectors(self, texts: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """The unit vectors of as many texts as one step may read; ValueError when they cannot be read."""
+
+    def scores(self, pairs: Sequence[list[int]]) -> list[tuple[float, ...]]:
+        """How well each text answers its question, one number each; ValueError when they cannot be read."""
 
     def open_sampler(self, request: Generate) -> Any:
         """How the next token is chosen; ValueError when it cannot be as asked."""
@@ -104,15 +112,14 @@ class RefusalError(Exception):
 class Steps:
     """All requests of one child. `take` begins one, `plan` and `run` are a step, `release` ends one at any time.
 
-    The last event of a request is Finished, Vectors, Counts or Failed.
+    The last event of a request is Finished, Vectors, Scores, Counts or Failed.
     """
 
     def __init__(self, model: LoadedModel, scheduler: Scheduler) -> None:
         self._model = model
         self._scheduler = scheduler
         self._answers: dict[str, Answer] = {}
-        self._embeds: dict[str, Embed] = {}
-        self._vectors: dict[str, list[tuple[float, ...]]] = {}
+        self._readings: dict[str, Reading] = {}
         self._prefixes: OrderedDict[Any, Any] = OrderedDict()
         self._loras = Loras(model.load_lora, model.free_lora)
 
@@ -134,8 +141,10 @@ class Steps:
             match work:
                 case Count():
                     yield Counts(work.request_id, tuple(len(self._model.tokenize(text)) for text in work.texts))
-                case Embed():
-                    yield from self._take_texts(work)
+                case Embed() | Rank() if not work.texts:
+                    yield Reading(work, []).result()
+                case Embed() | Rank():
+                    self._take_texts(work)
                 case Generate():
                     yield from self._take_prompt(self._with_adapter(work))
         except RefusalError as refusal:
@@ -154,11 +163,11 @@ class Steps:
         return self._scheduler.plan()
 
     def run(self, plan: Plan) -> Iterator[Event]:
-        """Carries the step out: a token for each who writes, a piece of a prompt read, or one text embedded."""
+        """Carries the step out: a token for each who writes, a piece of a prompt read, or a few whole texts."""
         for freed in plan.preempted:
             self._model.clear(freed.slot)
         if plan.embeds:
-            yield from self._embed(self._embeds[plan.embeds])
+            yield from self._read(self._readings[plan.embeds])
         elif plan.slices:
             yield from self._generate(plan)
 
@@ -169,13 +178,12 @@ class Steps:
             if answer is not None and not answer.started:
                 answer.begin()
                 yield Progress(request_id, 0)
-        if plan.embeds and not self._vectors[plan.embeds]:
+        if plan.embeds and not self._readings[plan.embeds].made:
             yield Progress(plan.embeds, 0)
 
     def release(self, request_id: str) -> Finished:
         """Forgets a request and all it left in the model's memory."""
-        self._embeds.pop(request_id, None)
-        self._vectors.pop(request_id, None)
+        self._readings.pop(request_id, None)
         self._clear(self._scheduler.finish(request_id))
         answer = self._answers.pop(request_id, None)
         if answer is None:
@@ -227,13 +235,16 @@ class Steps:
             Ask(request.request_id, len(tokens), request.max_tokens, request.lora, prefix, len(shared), request.alone)
         )
 
-    def _take_texts(self, work: Embed) -> Iterator[Event]:
+    def _take_texts(self, work: Embed | Rank) -> None:
         if not self._model.spec.embedding:
-            raise RefusalError("This model writes answers; it was not loaded to embed texts.")
-        if not work.texts:
-            yield Vectors(work.request_id, ())
-            return
-        self._embeds[work.request_id], self._vectors[work.request_id] = work, []
+            raise RefusalError("This model writes answers; it was not loaded to read texts.")
+        if isinstance(work, Rank) is not (self._model.spec.pooling == "rank"):
+            raise RefusalError("This model was loaded either to embed texts or to rank them, not for the other.")
+        if isinstance(work, Rank):
+            tokens = [self._model.tokenize_pair(work.query, text) for text in work.texts]
+        else:
+            tokens = [self._model.tokenize_whole(text) for text in work.texts]
+        self._readings[work.request_id] = Reading(work, tokens)
         self._scheduler.add_embedding(work.request_id)
 
     def _generate(self, plan: Plan) -> Iterator[Event]:
@@ -295,19 +306,19 @@ class Steps:
             self.release(request_id)
             yield Failed(request_id, f"The model could not read {tokens} tokens (llama.cpp returned {code}).")
 
-    def _embed(self, work: Embed) -> Iterator[Event]:
-        """One text a step: several at once were slower on a processor, and nobody waits behind a long list."""
-        vectors = self._vectors[work.request_id]
+    def _read(self, reading: Reading) -> Iterator[Event]:
+        """A few texts a step: whoever asks next need not wait until a long list is done."""
+        request_id, texts = reading.work.request_id, reading.next(self._model.together)
         try:
-            vectors.append(self._model.vector(self._model.tokenize_whole(work.texts[len(vectors)])))
+            reading.made += self._model.scores(texts) if isinstance(reading.work, Rank) else self._model.vectors(texts)
         except ValueError as error:
-            self.release(work.request_id)
-            yield Failed(work.request_id, f"The model could not embed a text: {error}.")
+            self.release(request_id)
+            yield Failed(request_id, f"The model could not read a text: {error}.")
             return
-        yield Progress(work.request_id, len(vectors))
-        if len(vectors) == len(work.texts):
-            yield Vectors(work.request_id, tuple(vectors))
-            self.release(work.request_id)
+        yield Progress(request_id, len(reading.made))
+        if reading.is_done:
+            yield reading.result()
+            self.release(request_id)
 
     def _clear(self, freed: Freed | None) -> None:
         if freed is not None:

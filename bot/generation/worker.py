@@ -29,6 +29,7 @@ from bot.generation.sequence import (
     Generate,
     Message,
     ModelSpec,
+    Rank,
     Ready,
     Shutdown,
     Step,
@@ -118,7 +119,7 @@ def receive(message: Message, steps: Steps, scheduler: Scheduler, pipe: Pipe) ->
             cancelled = steps.release(request_id)
             if was_here:
                 pipe.write(cancelled)
-        case Generate() | Embed() | Count() as work if work.request_id not in scheduler:
+        case Generate() | Embed() | Rank() | Count() as work if work.request_id not in scheduler:
             pipe.tell((work.request_id,))
             for event in steps.take(work):
                 pipe.write(event)

@@ -15,6 +15,7 @@ from knowledge.indexer import Indexer
 from knowledge.messages import Entry, Person, Posted
 from knowledge.models import IndexModels
 from knowledge.ports import Export
+from knowledge.reranking import Reranking
 from knowledge.retriever import Search
 from knowledge.scope import Audience, Scope
 
@@ -29,7 +30,7 @@ class Library:
     """`channels`: their keys by name; `messages`: how many were taken in.
 
     `index_s`: the seconds that cutting and embedding took. `ends_at`: when the last message was posted; questions are
-    asked then, where the talk has dates.
+    asked then, where the talk has dates. `reranker`: its name, where one reads what is found.
     """
 
     search: Search
@@ -38,6 +39,7 @@ class Library:
     messages: int
     index_s: float
     ends_at: datetime | None = None
+    reranker: str = ""
 
     def scope(self, channel: str | None) -> Scope:
         """What a question of this channel is asked of; everything, where it names none that there is."""
@@ -46,7 +48,13 @@ class Library:
         return Scope(Audience(), (self.channels[channel],), (channel,))
 
 
-async def stocked(database: Database, export: Export, embeddings: ModelEmbeddings, on_progress: Progress) -> Library:
+async def stocked(
+    database: Database,
+    export: Export,
+    embeddings: ModelEmbeddings,
+    on_progress: Progress,
+    reranking: Reranking | None = None,
+) -> Library:
     """Imports and indexes into an empty, migrated database, by the product's own path."""
     access = Access(database)
     report = await Importer(access, Archive(database)).run(export, lambda done: on_progress("import", done.read, 0))
@@ -55,11 +63,12 @@ async def stocked(database: Database, export: Export, embeddings: ModelEmbedding
     total = await indexer.waiting()
     await indexer.drain(lambda left: on_progress("index", total - left, total))
     index_s = time.perf_counter() - started
-    search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings})
+    search = Search(Index(database), IndexModels(database), {embeddings.name: embeddings}, reranking)
     everything = await access.scope_for(Audience(), None)
     channels = dict(zip(everything.channel_names, everything.channel_pks, strict=True))
     [(ends_at,)] = await database.fetch(LAST)
-    return Library(search, everything, channels, report.written, index_s, ends_at)
+    reranker = reranking.name if reranking is not None else ""
+    return Library(search, everything, channels, report.written, index_s, ends_at, reranker)
 
 
 class Nameless:

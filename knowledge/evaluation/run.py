@@ -28,6 +28,8 @@ class Part:
 
 
 WHOLE = Part("")
+RERANK = Part("rerank", Switches(rerank=False))
+"""Only where there is a reranker: off is what it is everywhere else."""
 PARTS = (
     Part("context", Switches(context=False)),
     Part("lexical", Switches(lexical=False)),
@@ -58,6 +60,7 @@ async def evaluate_retrieval(
         "name": questions.name,
         "queries": len(asked),
         "embedder": embedder,
+        **({"reranker": library.reranker} if library.reranker and off.switches.rerank else {}),
         "views": views,
         **({"without": off.name} if off.name else {}),
         **figures(asked),

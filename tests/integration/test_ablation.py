@@ -7,9 +7,11 @@ import pytest
 from bot.evaluation.laboratory import stocked_with
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.evaluation.datasets import Query, QuestionSet
-from knowledge.evaluation.run import PARTS, WHOLE, evaluate_retrieval
+from knowledge.evaluation.run import PARTS, RERANK, WHOLE, evaluate_retrieval
 from knowledge.followup import Exchange
+from knowledge.reranking import Reranking
 from tests.fakes.models import WordEmbedding
+from tests.fakes.reranker import FakeReranker
 
 APART = 1_000
 """Talk so many numbers apart is cut apart."""
@@ -81,6 +83,20 @@ async def test_each_part_is_missed_where_a_question_hangs_on_it(server_url, corp
         off = {part.name: await place(signed if part.speaker else unsigned, part.name, part) for part in PARTS}
     assert whole == {"speaker": 1, "context": 0.5, "lexical": 1, "dense": 1, "history": 1, "priors": 1}
     assert [name for name in whole if off[name] >= whole[name]] == []
+
+
+async def test_a_reranker_is_missed_where_it_is_switched_off(server_url, corpus):
+    reranking = Reranking(FakeReranker(lambda _query, text: float("away" in text), name="sage"))
+    query = Query("rerank", "Lunch?", {"lexical:6-0": 1}, "lexical")
+    questions, embeddings = QuestionSet("orchard", corpus, (query,)), ModelEmbeddings(WordEmbedding())
+    async with stocked_with(server_url, questions, embeddings, reranking=reranking) as bench:
+        whole, off = [
+            await evaluate_retrieval(bench.library, questions, "words", part, bench.show) for part in (WHOLE, RERANK)
+        ]
+    assert whole["line"]["mrr@10"] == 1.0
+    assert off["line"]["mrr@10"] < 1.0
+    assert (whole["reranker"], whole.get("without"), off["without"]) == ("sage", None, "rerank")
+    assert "reranker" not in off
 
 
 async def test_without_speakers_no_text_that_is_embedded_holds_a_name(server_url, corpus):

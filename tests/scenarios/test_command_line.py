@@ -13,6 +13,7 @@ from bot.channel_config import ChannelConfigs
 from bot.generation.room import free_bytes
 from knowledge.access import Access
 from knowledge.archive import Archive
+from tests import small_reranker as small
 from tests.lora_files import write_lora
 from tests.talk import channel, described, said
 
@@ -257,3 +258,17 @@ async def test_a_question_set_of_ones_own_is_made_once(threadlore, database):
     assert json.loads(made.stdout)["questions"] == 1
     assert "forget" in made.stderr
     assert_one_sentence(threadlore("eval", "label", "--out", "ours"), 2, "--out ours", "new or empty")
+
+
+@pytest.mark.model
+def test_doctor_asks_it_and_says_what_is_wrong_with_it(threadlore, tmp_path):
+    good, headless = small.write(tmp_path / "good.gguf"), small.write(tmp_path / "headless.gguf", head=False)
+
+    def found(path):
+        checks = json.loads(threadlore("doctor", "--json", RERANK__PATH=str(path)).stdout)
+        return next(check for check in checks if check["name"] == "reranker")
+
+    assert found(good)["ok"]
+    assert found(good)["found"].startswith("good reads 20 passages in ")
+    assert not found(headless)["ok"]
+    assert "classification head" in found(headless)["found"]

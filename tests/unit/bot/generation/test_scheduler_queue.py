@@ -122,7 +122,7 @@ def test_texts_to_embed_and_answers_take_turns():
     scheduler.add(Ask("1", 2, 50))
     scheduler.add_embedding("2")
     scheduler.add_embedding("3")
-    assert [plan.request_ids for plan in drive(scheduler, 4)] == [("2",), ("1",), ("2",), ("1",)]
+    assert [plan.request_ids for plan in drive(scheduler, 4)] == [("2",), ("1",), ("3",), ("1",)]
     scheduler.finish("2")
     scheduler.finish("1")
     assert [plan.request_ids for plan in drive(scheduler, 2)] == [("3",), ("3",)]

@@ -19,17 +19,22 @@ from bot.generation.sequence import (
     ModelSpec,
     Piece,
     Progress,
+    Rank,
+    Scores,
     Segment,
     Vectors,
 )
 from bot.generation.steps import Steps
+from bot.generation.texts import Together
 
 
 class WrittenModel:
     """Answers each request with `answers[request_id]`, or the one answer for all."""
 
-    def __init__(self, answer="", *, answers=None, embedding=False, n_ctx=100, copies=True, codes=()):
-        self.spec = ModelSpec("m", embedding=embedding)
+    def __init__(self, answer="", *, answers=None, embedding=False, pooling="", n_ctx=100, copies=True, codes=()):
+        self.spec = ModelSpec("m", embedding=embedding, pooling=pooling)
+        self.together = Together(3, 6)
+        self.readings: list[int] = []
         self.report = SimpleNamespace(n_ctx=n_ctx)
         self.answer, self.answers, self.copies = answer, answers or {}, copies
         self.codes = list(codes)
@@ -92,8 +97,17 @@ class WrittenModel:
         self.memory[sequence] = list(state)
         return True
 
-    def vector(self, tokens):
-        return (float(len(tokens)),)
+    def tokenize_pair(self, query, text):
+        return self.tokenize(query + text)
+
+    def vectors(self, texts):
+        self.readings.append(len(texts))
+        if any(b"!"[0] in text for text in texts):
+            raise ValueError("llama.cpp returned -1")
+        return [(float(len(text)),) for text in texts]
+
+    def scores(self, pairs):
+        return self.vectors(pairs)
 
     def open_sampler(self, request):
         if request.grammar == "wrong":
@@ -368,12 +382,41 @@ def test_an_adapter_that_cannot_be_read_leaves_the_one_of_its_name():
     assert text_of(child.run(prompt())) == "abc"
 
 
-def test_texts_are_embedded_one_a_step():
+def test_a_few_texts_are_embedded_in_a_step_and_all_in_order():
     child = Child(WrittenModel(embedding=True))
-    assert child.run(Embed("1", ("a", "bcd"))) == [
-        Progress("1", 0), Progress("1", 1), Progress("1", 2), Vectors("1", ((1.0,), (3.0,))),
+    assert child.run(Embed("1", ("a", "bcd", "efg", "hijklmno", "p", "q"))) == [
+        Progress("1", 0), Progress("1", 2), Progress("1", 3), Progress("1", 4), Progress("1", 6),
+        Vectors("1", ((1.0,), (3.0,), (3.0,), (8.0,), (1.0,), (1.0,))),
     ]  # fmt: skip
+    assert child.model.readings == [2, 1, 1, 2]
     assert child.run(Embed("1", ())) == [Vectors("1", ())]
+
+
+def test_texts_that_may_have_killed_a_child_are_embedded_one_a_step():
+    child = Child(WrittenModel(embedding=True))
+    child.run(Embed("1", ("a", "b", "c"), alone=True))
+    assert child.model.readings == [1, 1, 1]
+
+
+def test_a_text_that_cannot_be_read_ends_its_list_only():
+    child = Child(WrittenModel(embedding=True))
+    events = child.run(Embed("1", ("aaaaaa", "!")), Embed("2", ("b",)))
+    assert [type(event) for event in events if event.request_id == "1"] == [Progress, Progress, Failed]
+    assert Vectors("2", ((1.0,),)) in events
+
+
+def test_a_question_is_embedded_before_a_long_list_is_done():
+    child = Child(WrittenModel(embedding=True))
+    events = child.run(Embed("1", ("abcdef",) * 5), Embed("2", ("q",)))
+    assert events.index(Vectors("2", ((1.0,),))) < events.index(Progress("1", 2))
+
+
+def test_texts_are_ranked_beside_their_question():
+    child = Child(WrittenModel(embedding=True, pooling="rank"))
+    assert child.run(Rank("1", "why", ("a", "bcd")))[-1] == Scores("1", (4.0, 6.0))
+    assert child.run(Rank("1", "why", ())) == [Scores("1", ())]
+    assert isinstance(child.run(Embed("1", ("a",)))[-1], Failed)
+    assert isinstance(Child(WrittenModel(embedding=True)).run(Rank("1", "why", ("a",)))[-1], Failed)
 
 
 def test_a_model_does_only_what_it_was_loaded_for():

@@ -174,6 +174,15 @@ class Model:
         """Forgets all that a sequence holds."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
+    def cut(self, sequence: int, length: int) -> None:
+        """Forgets all that a sequence holds behind so many tokens; `can_cut` says where that works."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def can_cut(self) -> bool:
+        """Whether tokens can be taken back: not from a state that all went into, nor from a window that slid on."""
+        kinds = (llama_cpp.llama_model_is_recurrent, llama_cpp.llama_model_is_hybrid, llama_cpp.llama_model_n_swa)
+        return not any(kind(self._model) for kind in kinds)
+
     def save(self, sequence: int) -> Any:
         """A copy of all that a sequence holds; None where the model does not give it."""
         size = llama_cpp.llama_state_seq_get_size(self._context, sequence)
@@ -279,6 +288,7 @@ class Model:
             threads=self.threads,
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
+            lookup=self.spec.lookup if self.can_cut() and not self.spec.embedding else 0,
         )
 
     def _metadata(self, key: str) -> str:

@@ -109,6 +109,13 @@ class ModelSettings(Section):
         description="Tokens that all questions answered at once may have together, to save memory; when they are used "
         "up, the youngest waits. 0: each has a context of its own, which is faster on a CPU.",
     )
+    lookup: int = Field(
+        default=15,
+        ge=0,
+        le=15,
+        description="Most tokens of an answer guessed at a time where it repeats its sources, which is faster and "
+        "changes no answer; 0: none.",
+    )
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,

@@ -48,6 +48,7 @@ class ChatSpec:
     prompt_tokens: int | None
     parallel: int = 1
     cells: int = 0
+    lookup: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             threads=spec.threads or 0,
             parallel=spec.parallel,
             cells=spec.cells,
+            lookup=spec.lookup,
         )
     )
     engine.check_files()

@@ -37,6 +37,8 @@ GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and 
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
 ONE_THREAD_BYTES = 500_000_000
+# As it is for a token, it is for a step of a few: 16 take 77 ms of one thread, and two need some 55 ms to agree.
+FEW_TOKENS = 32
 
 
 class LoadError(Exception):
@@ -168,6 +170,9 @@ class Model:
 
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
+        if self._is_small:
+            few = sum(len(run.tokens) for run in runs) <= FEW_TOKENS
+            llama_cpp.llama_set_n_threads(self._context, 1, 1 if few else self.threads)
         return int(llama_cpp.llama_decode(self._context, self._batch.fill(runs)))
 
     def clear(self, sequence: int) -> None:
@@ -246,8 +251,8 @@ class Model:
         params.kv_unified = bool(self.spec.cells)
         params.n_batch = params.n_ubatch = size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
-        small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
-        params.n_threads = 1 if small and not self.spec.threads else self.threads
+        self._is_small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES and not self.spec.threads
+        params.n_threads = 1 if self._is_small else self.threads
         # On a processor flash attention made both reading and embedding slower.
         params.flash_attn_type = AUTO_FLASH if offloaded else NO_FLASH
         params.embeddings = self.spec.embedding

@@ -241,7 +241,7 @@ class Steps:
         if not one.ends:
             return
         guesses = answer.guesses[: one.guesses]
-        answer.guessed += len(guesses)
+        answer.guessed += one.guesses
         for right in range(one.guesses + 1):
             token = self._model.sample(answer.sampler, place - one.guesses + right)
             is_right = right < one.guesses and token == guesses[right]
@@ -255,6 +255,8 @@ class Steps:
             if not is_right:
                 break
         self._scheduler.wrote(one.request_id, right)
+        if answer.lookup is not None:
+            answer.lookup.proved(one.guesses, right)
         if right < one.guesses:
             self._model.cut(one.slot, one.start + 1 + right)
 

@@ -108,8 +108,8 @@ def yardstick(chat_file):
     model.close()
 
 
-async def written_beside(engine, prompts, length, askers):
-    """Each prompt's answer as bytes, so many asked at a time."""
+async def written_beside(engine, prompts, length, askers, ends=None):
+    """Each prompt's answer as bytes, so many asked at a time. How each ended is added to `ends`."""
     turn = asyncio.Semaphore(askers)
 
     async def one(prompt):
@@ -117,6 +117,8 @@ async def written_beside(engine, prompts, length, askers):
             request = Generate(engine.new_request_id(), prompt, max_tokens=length, static_segments=3)
             events = [event async for event in engine.stream(request)]
             assert isinstance(events[-1], Finished)
+            if ends is not None:
+                ends.append(events[-1])
             return "".join(event.text for event in events if isinstance(event, Piece)).encode()
 
     return await asyncio.gather(*(one(prompt) for prompt in prompts))
@@ -152,6 +154,33 @@ async def test_what_many_ask_at_once_is_answered_as_it_is_one_after_another(chat
 def whole(text):
     """Without a character that the length cut in two, which one side shows as a mark and the other leaves out."""
     return re.sub("�+$", "", text.decode("utf-8", "replace"))
+
+
+REPEATED = (
+    "Repeat this three times, word for word: the ferry leaves the northern quay at nine, and nobody may be late.",
+    "List these again: harbour, lighthouse, ferry, market, printer, garden, bakery, library, bridge, museum, harbour.",
+    "请把这句话重复三遍：渡船九点从北码头出发，任何人都不可以迟到。",
+    "Write out what the sign says. The sign says: the bridge is closed to lorries from Monday to Thursday, and open.",
+)
+
+
+@pytest.mark.model
+async def test_guessed_tokens_change_no_answer(chat_file, yardstick):
+    prompts = [render([ChatTurn("user", text)], "chatml") for text in REPEATED]
+    expected = [yardstick.write(prompt, 48) for prompt in prompts]
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=CONTEXT, gpu_layers=0, parallel=2, lookup=15))
+    try:
+        assert (await engine.start()).lookup == 15
+        ends = []
+        for askers in (1, 2):
+            answers = await written_beside(engine, prompts, 48, askers, ends)
+            for prompt, tokens, text in zip(prompts, expected, answers, strict=True):
+                if whole(text) != whole(yardstick.text(tokens)):
+                    assert yardstick.margin(prompt, tokens, text) <= MARGIN
+    finally:
+        await engine.close()
+    assert all(end.right_tokens <= end.guessed_tokens for end in ends)
+    assert sum(end.right_tokens for end in ends) > sum(end.new_tokens for end in ends) // 10
 
 
 @pytest.mark.model

@@ -124,6 +124,7 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
         return [Check("model", ok=False, found=str(error), mend="Set THREADLORE_MODEL__PATH or THREADLORE_MODEL__URL.")]
     size = f"{report.size_bytes / 1e6:,.0f} MB, context {report.n_ctx}, {report.threads} threads"
     size += f", {report.parallel} at once" if report.parallel > 1 else ""
+    size += ", nothing of an answer guessed" if settings.model.lookup and not report.lookup else ""
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
         offload(report),

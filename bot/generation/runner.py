@@ -38,7 +38,7 @@ GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and 
 # wrote 64 tokens/s, two that wait passively 14.
 ONE_THREAD_BYTES = 500_000_000
 # As it is for a token, it is for a step of a few: 16 take 77 ms of one thread, and two need some 55 ms to agree.
-FEW_TOKENS = 32
+FEW_TOKENS = 24
 
 
 class LoadError(Exception):

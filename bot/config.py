@@ -113,8 +113,8 @@ class ModelSettings(Section):
         default=15,
         ge=0,
         le=15,
-        description="Most tokens of an answer guessed at a time where it repeats its sources, which is faster and "
-        "changes no answer; 0: none.",
+        description="Most tokens of an answer guessed at a time where it repeats its sources; 0: none. Faster, and "
+        "another word is chosen only where two are all but equally likely.",
     )
     prompt_tokens: int | None = Field(
         default=None,

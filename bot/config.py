@@ -134,6 +134,13 @@ class ModelSettings(Section):
         description="Devices on other machines: host:port of llama.cpp's RPC servers, with commas. Layers and what is "
         "computed on them travel there unencrypted.",
     )
+    lookup: int = Field(
+        default=15,
+        ge=0,
+        le=15,
+        description="Most tokens of an answer guessed at a time where it repeats its sources; 0: none. Faster, and "
+        "another word is chosen only where two are all but equally likely.",
+    )
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,

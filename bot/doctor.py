@@ -130,6 +130,7 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
     size = f"{report.size_bytes / 1e6:,.0f} MB, context {report.n_ctx}, {report.threads} threads"
     size += f", {report.parallel} at once" if report.parallel > 1 else ""
     size += "" if report.has_template else f", no chat template: asked as {report.template}"
+    size += ", nothing of an answer guessed" if settings.model.lookup and not report.lookup else ""
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
         offload(report),

@@ -54,6 +54,7 @@ class ChatSpec:
     parallel: int = 1
     cells: int = 0
     rpc: str = ""
+    lookup: int = 0
     lora: tuple[Lora, ...] = ()
 
 
@@ -181,6 +182,7 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             parallel=spec.parallel,
             cells=spec.cells,
             rpc=spec.rpc,
+            lookup=spec.lookup,
         )
     )
     engine.check_files()

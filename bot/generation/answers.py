@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.generation.lookup import Lookup
 from bot.generation.sequence import Event, Finished, Generate, Piece
 from bot.generation.stops import StopFilter
 
@@ -13,12 +14,12 @@ Reason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Tokens of one sequence, in a row from position `start` on. `ends`: the model is to choose what follows them."""
+    """Tokens of one sequence, in a row from `start` on. The model is to choose what follows each of the last `ends`."""
 
     sequence: int
     start: int
     tokens: tuple[int, ...]
-    ends: bool
+    ends: int
 
 
 def _decoder() -> codecs.IncrementalDecoder:
@@ -29,7 +30,8 @@ def _decoder() -> codecs.IncrementalDecoder:
 class Answer:
     """`tokens`: the prompt's, and those written behind it. `prompt` of them are the asker's, `read` are in a sequence.
 
-    `cached`: so many did not have to be computed for this one.
+    `cached`: so many did not have to be computed for this one. `lookup`: where to look for what it may repeat, if it is
+    to be looked for; of `guessed` tokens `right` ones were written.
     """
 
     request: Generate
@@ -38,6 +40,10 @@ class Answer:
     sampler: Any
     stops: StopFilter
     prefix: tuple[str, tuple[int, ...]] | None = None
+    lookup: Lookup | None = None
+    guesses: tuple[int, ...] = ()
+    guessed: int = 0
+    right: int = 0
     characters: codecs.IncrementalDecoder = field(default_factory=_decoder)
     read: int = 0
     cached: int = 0
@@ -48,6 +54,11 @@ class Answer:
     def begin(self) -> None:
         """Its first step begins now."""
         self.started = time.perf_counter()
+
+    def look_ahead(self, most: int) -> int:
+        """Guesses what comes next, once it writes; returns how many tokens that is."""
+        self.guesses = self.lookup.guess(most) if self.lookup is not None and self.written else ()
+        return len(self.guesses)
 
     def write(self, token: int | None, piece: bytes) -> list[Event]:
         """Takes the token that the model chose, None at the end; returns what to show, and the end if this is it."""
@@ -78,4 +89,6 @@ class Answer:
             new_tokens=self.written,
             prefill_ms=round((first - began) * 1000, 2),
             generation_ms=round((now - first) * 1000, 2),
+            guessed_tokens=self.guessed,
+            right_tokens=self.right,
         )

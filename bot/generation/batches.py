@@ -34,8 +34,7 @@ class Batch:
                 batch.token[place] = token
                 batch.pos[place] = position
                 batch.seq_id[place][0] = run.sequence
-                batch.logits[place] = 0
+                batch.logits[place] = position >= run.start + len(run.tokens) - run.ends
                 place += 1
-            batch.logits[place - 1] = run.ends
         batch.n_tokens = place
         return batch

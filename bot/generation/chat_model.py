@@ -27,7 +27,7 @@ class LlamaChatModel(BaseChatModel):
     alone answers where it cannot be used. How a token is chosen is said by fields of the names that `Generate` uses, or
     for one call by keywords of the same names. Each answer carries
     `usage_metadata` (tokens read, of those taken from memory, tokens written) and `response_metadata`
-    (`finish_reason`, `prefill_ms`, `generation_ms`, `model_name`).
+    (`finish_reason`, `prefill_ms`, `generation_ms`, `guessed_tokens`, `right_tokens`, `model_name`).
     Errors: `ModelUnavailable`, `QuestionTooLong`.
     """
 
@@ -160,6 +160,8 @@ def _last_chunk(event: Finished, report: Report, lora: str) -> AIMessageChunk:
             "finish_reason": event.reason,
             "prefill_ms": event.prefill_ms,
             "generation_ms": event.generation_ms,
+            "guessed_tokens": event.guessed_tokens,
+            "right_tokens": event.right_tokens,
             "model_name": with_adapter(report.name or report.description, lora),
         },
     )

@@ -50,6 +50,8 @@ GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and 
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
 ONE_THREAD_BYTES = 500_000_000
+# As it is for a token, it is for a step of a few: 16 take 77 ms of one thread, and two need some 55 ms to agree.
+FEW_TOKENS = 24
 
 
 class LoadError(Exception):
@@ -215,11 +217,23 @@ class Model:
 
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
+        if self._is_small:
+            few = sum(len(run.tokens) for run in runs) <= FEW_TOKENS
+            llama_cpp.llama_set_n_threads(self._context, 1, 1 if few else self.threads)
         return int(llama_cpp.llama_decode(self._context, self._batch.fill(runs)))
 
     def clear(self, sequence: int) -> None:
         """Forgets all that a sequence holds."""
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def cut(self, sequence: int, length: int) -> None:
+        """Forgets all that a sequence holds behind so many tokens; `can_cut` says where that works."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def can_cut(self) -> bool:
+        """Whether tokens can be taken back: not from a state that all went into, nor from a window that slid on."""
+        kinds = (llama_cpp.llama_model_is_recurrent, llama_cpp.llama_model_is_hybrid, llama_cpp.llama_model_n_swa)
+        return not any(kind(self._model) for kind in kinds)
 
     def save(self, sequence: int) -> Any:
         """A copy of all that a sequence holds; None where the model does not give it."""
@@ -324,8 +338,8 @@ class Model:
         params.kv_unified = bool(self.spec.cells) or self.spec.embedding
         params.n_batch = params.n_ubatch = self._size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
-        small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
-        params.n_threads = 1 if small and not self.spec.threads else self.threads
+        self._is_small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES and not self.spec.threads
+        params.n_threads = 1 if self._is_small else self.threads
         # On a processor flash attention makes a prompt slower to read. But it passes over what the texts of one step
         # need not see of each other, all of which is looked at without it.
         params.flash_attn_type = AUTO_FLASH if offloaded or self.spec.embedding else NO_FLASH
@@ -371,6 +385,7 @@ class Model:
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
             has_template=bool(template),
+            lookup=self.spec.lookup if self.can_cut() and not self.spec.embedding else 0,
         )
 
     def _template(self, name: bytes | None) -> str:

@@ -1,12 +1,13 @@
 """Which sequences the next step works on. This file performs no I/O and knows no model.
 
 Continuous batching: whoever is writing gets one token in each step, and what is left of the step's budget goes to
-prompts, in order of arrival. A request that has nowhere to go waits; one that must make room is read again later.
+prompts, in order of arrival, and what is left then to guesses at what will be written. A request that has nowhere to go
+waits; one that must make room is read again later.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 
 from bot.generation.turns import Turns
 
@@ -33,7 +34,8 @@ class Slice:
     """Part of a step: `count` tokens of a request, from `start` on, into sequence `slot`.
 
     `ends`: the last of them has no successor yet, which the model is to choose. `saves`: after them the sequence holds
-    exactly the prefix.
+    exactly the prefix. `guesses`: so many at the end are not the request's own yet; what follows the one before them,
+    and each of them, is to be chosen too.
     """
 
     request_id: str
@@ -42,6 +44,7 @@ class Slice:
     count: int
     ends: bool
     saves: bool = False
+    guesses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +195,11 @@ class Scheduler:
             if held.prefix == prefix:
                 held.prefix = None
 
-    def plan(self) -> Plan:
+    def plan(self, guesses: Mapping[str, int] | None = None) -> Plan:
         """What the next step works on; empty when there is nothing to do.
 
         Changes nothing but who holds a sequence, and whose turn it is.
+        `guesses`: how many tokens beyond its last could be tried for each who writes.
         """
         if self._embeds and not (self._embedded_last and self._running):
             self._embedded_last = True
@@ -208,6 +212,7 @@ class Scheduler:
         while members := self._whose_turn():
             slices = self._slices(members)
             if slices:
+                slices = self._guessing(slices, guesses or {})
                 self._turns.served(members[0].group)
                 in_order = tuple(sorted(slices, key=lambda one: one.slot))
                 return Plan(in_order, members[0].ask.adapter, preempted=tuple(preempted))
@@ -218,13 +223,15 @@ class Scheduler:
         return Plan(preempted=tuple(preempted))
 
     def done(self, plan: Plan) -> None:
-        """The step was carried out: its tokens are in their sequences."""
+        """The step was carried out: its tokens are in their sequences. A guess does not count until it proves right."""
         for one in plan.slices:
-            self._running[one.request_id].read += one.count
+            self._running[one.request_id].read += one.count - one.guesses
 
-    def wrote(self, request_id: str) -> None:
-        """The model chose one more token for this request."""
-        self._running[request_id].written += 1
+    def wrote(self, request_id: str, right: int = 0) -> None:
+        """The model chose one more token for this request, and before it so many that had been guessed right."""
+        held = self._running[request_id]
+        held.read += right
+        held.written += right + 1
 
     def preempt(self) -> Freed | None:
         """Sends the youngest back to the front of the queue, to be read again with all it has written.
@@ -269,6 +276,21 @@ class Scheduler:
             slices.append(self._slice(held, count))
             left -= count
         return slices
+
+    def _guessing(self, slices: list[Slice], guesses: Mapping[str, int]) -> list[Slice]:
+        """The same slices, with guesses where the budget, the room and the length of the answer leave any."""
+        taken = sum(one.count for one in slices)
+        left = min(self._budget, self._cells - sum(held.read for held in self._running.values())) - taken
+        guessing = []
+        for one in slices:
+            held = self._running[one.request_id]
+            count = min(guesses.get(one.request_id, 0), left, held.ask.wanted - held.written - 1)
+            if held.written and one.ends and one.count == 1 and count > 0:
+                guessing.append(replace(one, count=1 + count, guesses=count))
+                left -= count
+            else:
+                guessing.append(one)
+        return guessing
 
     def _being_read(self) -> dict[Hashable, str]:
         """Prefixes that somebody has begun to read for all, and who."""

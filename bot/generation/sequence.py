@@ -32,7 +32,8 @@ class ModelSpec:
     0 chooses by device. `pooling` "": what the file says, else mean; "rank": the model says how well texts answer a
     question. `parallel`: sequences written at once, each of at most `n_ctx` tokens. `cells` 0: each has a room of its
     own for them; else all share a room for so many. `rpc`: devices served elsewhere, host:port with commas; the child
-    then keeps its network.
+    then keeps its network. `lookup`: the most tokens of an answer that are guessed from what was read, for a step to
+    confirm; 0: none.
     """
 
     path: str
@@ -45,6 +46,7 @@ class ModelSpec:
     parallel: int = 1
     cells: int = 0
     rpc: str = ""
+    lookup: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ class Report:
     `can_offload`: this build of llama.cpp can use a GPU at all. `tokenizer` is llama.cpp's word for the
     vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought,
     `has_template` whether the file says anything of it.
-    `has_network`: the system did not let the child give its network up.
+    `has_network`: the system did not let the child give its network up. `lookup`: as asked for, 0 where the model's
+    memory cannot take tokens back.
     """
 
     can_offload: bool
@@ -170,6 +173,7 @@ class Report:
     parallel: int = 1
     writing_threads: int = 1
     has_template: bool = True
+    lookup: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A generation ended. `cached_tokens` of the prompt were not computed again."""
+    """A generation ended. `cached_tokens` of the prompt were not computed again.
+
+    Of the new tokens `right_tokens` were among the `guessed_tokens` looked up in what was read.
+    """
 
     request_id: str
     reason: Literal["stop", "length", "cancelled"]
@@ -213,6 +220,8 @@ class Finished:
     new_tokens: int = 0
     prefill_ms: float = 0.0
     generation_ms: float = 0.0
+    guessed_tokens: int = 0
+    right_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from bot.generation.answers import Answer, Run
+from bot.generation.lookup import Lookup
 from bot.generation.loras import Loras
 from bot.generation.scheduler import Ask, Freed, Plan, Scheduler, Slice
 from bot.generation.sequence import (
@@ -75,6 +76,9 @@ class LoadedModel(Protocol):
 
     def clear(self, sequence: int) -> None:
         """Forgets what a sequence holds."""
+
+    def cut(self, sequence: int, length: int) -> None:
+        """Forgets what a sequence holds behind so many tokens."""
 
     def save(self, sequence: int) -> Any:
         """A copy of what a sequence holds, or None."""
@@ -160,7 +164,10 @@ class Steps:
             answer = self._answers[request_id]
             if worked and not answer.read and answer.prefix is not None:
                 answer.read = answer.cached = len(answer.prefix[1])
-        return self._scheduler.plan()
+        most = self._model.report.lookup
+        return self._scheduler.plan(
+            {name: count for name, answer in self._answers.items() if (count := answer.look_ahead(most))}
+        )
 
     def run(self, plan: Plan) -> Iterator[Event]:
         """Carries the step out: a token for each who writes, a piece of a prompt read, or a few whole texts."""
@@ -228,8 +235,9 @@ class Steps:
         except ValueError as error:
             raise RefusalError(str(error)) from error
         prefix = (request.lora, tuple(shared)) if 0 < len(shared) < len(tokens) else None
+        lookup = Lookup(tokens) if self._model.report.lookup else None
         self._answers[request.request_id] = Answer(
-            request, tokens, len(tokens), sampler, StopFilter(request.stop), prefix
+            request, tokens, len(tokens), sampler, StopFilter(request.stop), prefix, lookup
         )
         self._scheduler.add(
             Ask(request.request_id, len(tokens), request.max_tokens, request.lora, prefix, len(shared), request.alone)
@@ -264,28 +272,39 @@ class Steps:
             yield from self._after(one, place)
 
     def _run(self, one: Slice) -> Run:
-        tokens = self._answers[one.request_id].tokens[one.start : one.start + one.count]
-        return Run(one.slot, one.start, tuple(tokens), one.ends)
+        answer = self._answers[one.request_id]
+        own = answer.tokens[one.start : one.start + one.count - one.guesses]
+        return Run(one.slot, one.start, (*own, *answer.guesses[: one.guesses]), one.ends and 1 + one.guesses)
 
     def _after(self, one: Slice, place: int) -> Iterator[Event]:
         """What follows from a slice that was read."""
         answer = self._answers[one.request_id]
-        answer.read = max(answer.read, one.start + one.count)
+        answer.read = max(answer.read, one.start + one.count - one.guesses)
         if one.saves:
             self._keep(answer.prefix, one.slot)
         if not one.ends or not answer.written:
             yield Progress(one.request_id, answer.read)
         if not one.ends:
             return
-        token = self._model.sample(answer.sampler, place)
-        if self._model.ends(token) and not answer.request.goes_on:
-            events = answer.write(None, b"")
-        else:
-            self._scheduler.wrote(one.request_id)
-            events = answer.write(token, self._model.piece(token))
-        yield from events
-        if events and isinstance(events[-1], Finished):
-            self.release(one.request_id)
+        guesses = answer.guesses[: one.guesses]
+        answer.guessed += one.guesses
+        for right in range(one.guesses + 1):
+            token = self._model.sample(answer.sampler, place - one.guesses + right)
+            is_right = right < one.guesses and token == guesses[right]
+            answer.right += is_right
+            ends = self._model.ends(token) and not answer.request.goes_on
+            events = answer.write(None, b"") if ends else answer.write(token, self._model.piece(token))
+            yield from events
+            if events and isinstance(events[-1], Finished):
+                self.release(one.request_id)
+                return
+            if not is_right:
+                break
+        self._scheduler.wrote(one.request_id, right)
+        if answer.lookup is not None:
+            answer.lookup.proved(one.guesses, right)
+        if right < one.guesses:
+            self._model.cut(one.slot, one.start + 1 + right)
 
     def _keep(self, prefix: Any, slot: int) -> None:
         """Copies a prefix out of the sequence that holds exactly it."""

@@ -103,6 +103,7 @@ async def test_an_answer_carries_its_tokens_and_times(model):
     assert second.usage_metadata["input_token_details"]["cache_read"] > 5
     assert first.response_metadata["prefill_ms"] > 0
     assert first.response_metadata["finish_reason"] in {"stop", "length"}
+    assert first.response_metadata["guessed_tokens"] >= first.response_metadata["right_tokens"] >= 0
     assert first.text == second.text
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from bot.generation.engine import Engine
 from bot.generation.model_files import default_chat_model
+from bot.generation.runner import LoadLog, Model
 from bot.generation.sequence import Finished, Generate, ModelSpec, Piece
 from bot.generation.templates import ChatTurn, render
 
@@ -108,8 +109,8 @@ def yardstick(chat_file):
     model.close()
 
 
-async def written_beside(engine, prompts, length, askers):
-    """Each prompt's answer as bytes, so many asked at a time."""
+async def written_beside(engine, prompts, length, askers, ends=None):
+    """Each prompt's answer as bytes, so many asked at a time. How each ended is added to `ends`."""
     turn = asyncio.Semaphore(askers)
 
     async def one(prompt):
@@ -117,6 +118,8 @@ async def written_beside(engine, prompts, length, askers):
             request = Generate(engine.new_request_id(), prompt, max_tokens=length, static_segments=3)
             events = [event async for event in engine.stream(request)]
             assert isinstance(events[-1], Finished)
+            if ends is not None:
+                ends.append(events[-1])
             return "".join(event.text for event in events if isinstance(event, Piece)).encode()
 
     return await asyncio.gather(*(one(prompt) for prompt in prompts))
@@ -152,6 +155,63 @@ async def test_what_many_ask_at_once_is_answered_as_it_is_one_after_another(chat
 def whole(text):
     """Without a character that the length cut in two, which one side shows as a mark and the other leaves out."""
     return re.sub("�+$", "", text.decode("utf-8", "replace"))
+
+
+REPEATED = (
+    "Repeat this three times, word for word: the ferry leaves the northern quay at nine, and nobody may be late.",
+    "请把这句话重复三遍：渡船九点从北码头出发，任何人都不可以迟到。",
+)
+
+
+@pytest.mark.model
+async def test_guessed_tokens_change_no_answer(chat_file, yardstick):
+    prompts = [render([ChatTurn("user", text)], "chatml") for text in REPEATED]
+    expected = [yardstick.write(prompt, 48) for prompt in prompts]
+    engine = Engine(ModelSpec(str(chat_file), n_ctx=CONTEXT, gpu_layers=0, parallel=2, lookup=15))
+    ends = []
+    try:
+        for askers in (1, 2):
+            answers = await written_beside(engine, prompts, 48, askers, ends)
+            for prompt, tokens, text in zip(prompts, expected, answers, strict=True):
+                same = whole(text) == whole(yardstick.text(tokens))
+                assert same or yardstick.margin(prompt, tokens, text) <= MARGIN
+    finally:
+        await engine.close()
+    assert all(end.right_tokens <= end.guessed_tokens for end in ends)
+    assert sum(end.right_tokens for end in ends) > sum(end.new_tokens for end in ends) // 5
+
+
+@pytest.mark.model
+async def test_guessing_keeps_what_a_seed_a_grammar_and_penalties_choose(chat_file):
+    prompt = render([ChatTurn("user", REPEATED[0])], "chatml")
+    ways = {
+        "seed": {"temperature": 0.3, "seed": 5},
+        "grammar": {"grammar": 'root ::= ("the ferry leaves the northern quay at nine. "){3}'},
+        "penalties": {"repeat_penalty": 1.05, "presence_penalty": 0.05},
+    }
+    told, right = {}, 0
+    for lookup in (0, 15):
+        engine = Engine(ModelSpec(str(chat_file), n_ctx=CONTEXT, gpu_layers=0, lookup=lookup))
+        try:
+            for way, options in ways.items():
+                request = Generate(engine.new_request_id(), prompt, max_tokens=40, **options)
+                events = [event async for event in engine.stream(request)]
+                text = "".join(event.text for event in events if isinstance(event, Piece))
+                assert told.setdefault(way, text)[:40] == text[:40]
+                right += events[-1].right_tokens
+        finally:
+            await engine.close()
+    assert told["grammar"] == "the ferry leaves the northern quay at nine. " * 3
+    assert right > 10
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kind", ["llama_model_is_recurrent", "llama_model_is_hybrid", "llama_model_n_swa"])
+def test_nothing_is_guessed_where_tokens_cannot_be_taken_back(chat_file, monkeypatch, kind):
+    spec = ModelSpec(str(chat_file), n_ctx=256, gpu_layers=0, lookup=15)
+    assert Model(spec, LoadLog()).report.lookup == 15
+    monkeypatch.setattr(llama_cpp, kind, lambda _model: 1)
+    assert Model(spec, LoadLog()).report.lookup == 0
 
 
 @pytest.mark.model

@@ -3,7 +3,8 @@
 A model of the memory is kept beside the scheduler: it knows what is in each sequence, and who owns it.
 """
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -30,6 +31,7 @@ ORDERS = st.lists(
         st.tuples(st.just("embed"), st.integers(1, 3)),
         st.tuples(st.just("step"), st.integers(1, 6)),
         st.tuples(st.just("cancel"), st.integers(0, 20)),
+        st.tuples(st.just("guess"), st.tuples(st.integers(0, 5), st.integers(0, 5))),
         st.tuples(st.just("no room"), st.none()),
         st.tuples(st.just("unsaved"), st.none()),
     ),
@@ -52,6 +54,8 @@ class Model:
     held: dict = field(default_factory=dict)  # sequence: who, and how many tokens are in it
     waited: dict = field(default_factory=dict)
     fails: str = ""
+    guesses: int = 0
+    right: int = 0
 
     def ask(self, number, ends, **ask):
         name = str(number)
@@ -80,7 +84,7 @@ class Model:
             assert slot not in self.held
             self.held[slot] = (name, self.asked[name].shared)
             self.scheduler.restored(name, worked=True)
-        plan = self.scheduler.plan()
+        plan = self.plan()
         for freed in plan.preempted:
             self.free(freed)
         assert bool(plan.request_ids) == bool(self.asked or self.embeds)
@@ -95,6 +99,14 @@ class Model:
         self.fails = self.fails if self.fails == "unsaved" else ""
         for name in self.asked:
             self.waited[name] = 0 if name in plan.request_ids else self.waited.get(name, 0) + 1
+
+    def plan(self):
+        """Guesses change nothing of a step but that they are added to it."""
+        before = deepcopy(self.scheduler).plan()
+        plan = self.scheduler.plan(dict.fromkeys(self.asked, self.guesses))
+        bare = tuple(replace(one, count=one.count - one.guesses, guesses=0) for one in plan.slices)
+        assert replace(plan, slices=bare) == before
+        return plan
 
     def free(self, freed):
         if freed.slot in self.held:  # it may not have read anything yet
@@ -115,18 +127,24 @@ class Model:
             assert one.count > 0
             self.held[one.slot] = (owner, filled + one.count)
             ask, written = self.asked[owner], self.wrote[owner]
-            assert one.ends == (filled + one.count == ask.prompt + written)
+            assert one.ends == (filled + one.count - one.guesses == ask.prompt + written)
             assert filled + one.count <= CONTEXT
+            assert one.guesses in range(self.guesses + 1)
+            if one.guesses:
+                assert one.count == 1 + one.guesses
+                assert written
+                assert written + one.count <= ask.wanted
         assert sum(filled for _, filled in self.held.values()) <= self.cells
         self.scheduler.done(plan)
         for one in plan.slices:
+            self.held[one.slot] = (one.request_id, self.held[one.slot][1] - one.guesses)
             if one.saves:
                 assert self.held[one.slot][1] == self.asked[one.request_id].shared
                 prefix = (self.asked[one.request_id].adapter, self.asked[one.request_id].shared)
                 self.scheduler.forget(prefix) if self.fails == "unsaved" else self.scheduler.know(prefix)
                 self.fails = ""
             if one.ends:
-                self.write(one.request_id)
+                self.write(one, min(self.right, one.guesses))
 
     def nobody_who_writes_is_left_out(self, plan):
         together = {
@@ -138,12 +156,15 @@ class Model:
         if not any(self.asked[one.request_id].alone for one in plan.slices):
             assert together <= set(plan.request_ids)
 
-    def write(self, name):
-        self.wrote[name] += 1
-        if self.wrote[name] == self.ends[name]:
+    def write(self, one, right):
+        """So many guesses and one token more, or as far as the end."""
+        name = one.request_id
+        self.wrote[name] += right + 1
+        if self.wrote[name] >= self.ends[name]:
             self.end(name)
         else:
-            self.scheduler.wrote(name)
+            self.scheduler.wrote(name, right)
+            self.held[one.slot] = (name, self.held[one.slot][1] + right)
 
 
 def model_of(shape, **more):
@@ -162,6 +183,8 @@ def obeyed(model, orders):
                 model.embed(number, argument)
             case "cancel":
                 model.end(str(argument))
+            case "guess":
+                model.guesses, model.right = argument
             case "step":
                 for _ in range(argument):
                     model.step()
@@ -236,12 +259,35 @@ class Careless(Scheduler):
         return super()._slices(members)
 
 
+class Guessing(Scheduler):
+    """The mutant: as many guesses as there are, whatever a step holds."""
+
+    def _guessing(self, slices, guesses):
+        self._budget = 10**6
+        return super()._guessing(slices, guesses)
+
+
+class GuessingFirst(Scheduler):
+    """The mutant: guesses first, prompts after them."""
+
+    def plan(self, guesses=None):
+        self._budget -= max((guesses or {}).values(), default=0)
+        return super().plan(guesses)
+
+
 def test_schedulers_that_break_a_bound_are_noticed():
     one = {"prompt": 1, "wanted": 8, "ends": 8, "shared": 0, "adapter": "", "alone": False}
-    orders = [("ask", one), ("step", 1), ("ask", {**one, "prompt": 4}), ("ask", {**one, "prompt": 4}), ("step", 8)]
+    orders = [
+        ("guess", (5, 5)),
+        ("ask", one),
+        ("step", 1),
+        ("ask", {**one, "prompt": 4}),
+        ("ask", {**one, "prompt": 4}),
+        ("step", 8),
+    ]
     shape = {"slots": 3, "over": 9, "cells": CONTEXT}
     obeyed(model_of(shape), orders)
-    for make in (PromptsFirst, Careless):
+    for make in (PromptsFirst, Careless, Guessing, GuessingFirst):
         broken = make(slots=3, context=CONTEXT, cells=CONTEXT, budget=12)
         with pytest.raises(AssertionError):
             obeyed(model_of(shape, scheduler=broken), orders)

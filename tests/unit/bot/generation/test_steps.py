@@ -31,11 +31,13 @@ from bot.generation.texts import Together
 class WrittenModel:
     """Answers each request with `answers[request_id]`, or the one answer for all."""
 
-    def __init__(self, answer="", *, answers=None, embedding=False, pooling="", n_ctx=100, copies=True, codes=()):
+    def __init__(
+        self, answer="", *, answers=None, embedding=False, pooling="", n_ctx=100, copies=True, codes=(), lookup=0
+    ):
         self.spec = ModelSpec("m", embedding=embedding, pooling=pooling)
         self.together = Together(3, 6)
         self.readings: list[int] = []
-        self.report = SimpleNamespace(n_ctx=n_ctx)
+        self.report = SimpleNamespace(n_ctx=n_ctx, lookup=lookup)
         self.answer, self.answers, self.copies = answer, answers or {}, copies
         self.codes = list(codes)
         self.memory: dict[int, list[int]] = {}
@@ -82,12 +84,15 @@ class WrittenModel:
             held += run.tokens
             self.read += run.tokens
             place += len(run.tokens)
-            if run.ends:
-                self.places[place] = run.sequence
+            self.places |= dict.fromkeys(range(place - run.ends + 1, place + 1), run.sequence)
         return 0
 
     def clear(self, sequence):
         self.memory.pop(sequence, None)
+
+    def cut(self, sequence, length):
+        assert len(self.memory[sequence]) > length
+        del self.memory[sequence][length:]
 
     def save(self, sequence):
         return list(self.memory[sequence]) if self.copies else None
@@ -428,3 +433,68 @@ def test_counting_waits_for_nobody():
     child = Child(WrittenModel("abc"))
     child.take(prompt(), Count("2", ("abc", "")))
     assert child.events == [Counts("2", (3, 0))]
+
+
+SOURCE = "the ferry leaves at nine from the northern quay"
+
+
+def test_an_answer_that_repeats_what_was_read_takes_fewer_steps_and_is_the_same():
+    answer = f"{SOURCE.upper()} or: {SOURCE}, the ferry leaves!"
+    plain, guessing = WrittenModel(answer, n_ctx=300), WrittenModel(answer, n_ctx=300, lookup=8)
+    ends = [end_of(Child(model, budget=16).run(prompt(SOURCE, max_tokens=200)), "1") for model in (plain, guessing)]
+    assert [end.new_tokens for end in ends] == [len(answer)] * 2
+    assert (ends[0].guessed_tokens, ends[0].right_tokens) == (0, 0)
+    assert len(guessing.steps) + ends[1].right_tokens == len(plain.steps)
+    assert ends[1].guessed_tokens >= ends[1].right_tokens > len(SOURCE) // 2
+    assert (guessing.memory, guessing.samplers) == ({}, 0)
+
+
+def test_text_is_shown_as_without_guesses():
+    answer = f"{SOURCE} 名 {SOURCE} 名 STOP {SOURCE}"
+    told = []
+    for lookup in (0, 8):
+        events = Child(WrittenModel(answer, n_ctx=400, lookup=lookup), budget=16).run(
+            prompt(f"{SOURCE} 名 {SOURCE}", max_tokens=200, stop=("STOP",))
+        )
+        told.append([event for event in events if isinstance(event, Piece)])
+        assert end_of(events, "1").reason == "stop"
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("length", range(1, 40))
+def test_guesses_end_where_the_answer_must(length):
+    model = WrittenModel(SOURCE, n_ctx=300, lookup=8)
+    events = Child(model, budget=16).run(prompt(SOURCE, max_tokens=length))
+    assert (text_of(events), end_of(events, "1").new_tokens) == (SOURCE[:length], length)
+    assert model.memory == {}
+
+
+def test_several_who_repeat_what_they_read_say_each_their_own_even_when_room_is_short():
+    answers = {name: f"{SOURCE} says {name}, and {SOURCE}" for name in "1234"}
+    model = WrittenModel(answers=answers, n_ctx=200, lookup=8)
+    child = Child(model, slots=4, budget=28, cells=420)
+    events = child.run(*(prompt(f"{name} {SOURCE}", name=name, static_segments=1, max_tokens=120) for name in "1234"))
+    assert {name: text_of(events, name) for name in "1234"} == answers
+    assert all(end_of(events, name).right_tokens > 20 for name in "1234")
+    assert model.memory == {}
+
+
+def test_guesses_leave_prompts_the_whole_of_a_step():
+    model = WrittenModel(SOURCE, n_ctx=300, lookup=8)
+    child = Child(model, slots=2, budget=20)
+    child.take(prompt(SOURCE, max_tokens=100))
+    for _ in range(8):
+        child.step()
+    child.take(prompt("x" * 100, name="2", max_tokens=1))
+    child.step()
+    assert len(model.memory[1]) == 19
+
+
+def test_one_who_is_cancelled_in_the_middle_of_guesses_leaves_nothing_behind():
+    model = WrittenModel(SOURCE, n_ctx=300, lookup=8)
+    child = Child(model, budget=16)
+    child.take(prompt(SOURCE, max_tokens=100))
+    for _ in range(12):
+        child.step()
+    assert child.steps.release("1").right_tokens > 0
+    assert (model.memory, model.samplers) == ({}, 0)

@@ -1,7 +1,7 @@
 """Checks everything the bot depends on, and tells how to mend what is wrong."""
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from bot.config import Settings
 from bot.errors import BotError, StartupError
 from bot.generation.sequence import Report
 from bot.memory import open_redis
+from bot.tuned import Tuned, chosen
 from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers
 from knowledge.database import Database, connect
 from knowledge.errors import KnowledgeError
@@ -126,9 +127,22 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
     size += f", {report.parallel} at once" if report.parallel > 1 else ""
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
+        tuning(chat.tuned, settings.model.model_fields_set),
         offload(report),
         isolation(report),
     ]
+
+
+def tuning(tuned: Tuned | None, given: Collection[str]) -> Check:
+    """Whether values that `threadlore models tune` found for this model on this machine are in use."""
+    if tuned is None:
+        found = "the usual values: this model was not tuned on this machine, as it is built now"
+        return Check("tuning", ok=True, found=found, mend="threadlore models tune, to measure what is faster")
+    values = chosen(tuned, {})
+    used = [f"{name} {value}" for name, value in values.items() if name not in given]
+    own = sorted(set(values) & set(given))
+    found = f"measured on {tuned.measured_at}: {', '.join(used) or 'nothing is left of it'}"
+    return Check("tuning", ok=True, found=f"{found}; set by you: {', '.join(own)}" if own else found)
 
 
 def isolation(report: Report) -> Check:

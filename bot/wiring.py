@@ -73,6 +73,7 @@ __all__ = [
     "Servers",
     "chain_parts",
     "chat_of",
+    "chat_spec_of",
     "database_of",
     "embedding_of",
     "evaluation_embeddings",
@@ -305,8 +306,14 @@ def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
 
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
-    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": secret(settings.model.api_key) or ""})
-    return await open_chat_model(spec, home_of(settings), stack)
+    return await open_chat_model(chat_spec_of(settings), home_of(settings), stack)
+
+
+def chat_spec_of(settings: Settings) -> ChatSpec:
+    """The chat model as the settings name it, and which of them somebody set."""
+    named = {**settings.model.model_dump(), "api_key": secret(settings.model.api_key) or ""}
+    given = frozenset(settings.model.model_fields_set)
+    return ChatSpec(**named, first_token_seconds=settings.answer.first_token_seconds, given=given)
 
 
 async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingModel:

@@ -17,7 +17,7 @@ import numpy as np
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
 from bot.generation.samplers import open_sampler
-from bot.generation.sequence import Generate, ModelSpec, Report, Segment
+from bot.generation.sequence import WHOLE_CACHE_TYPES, Generate, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 
 POOLINGS = {
@@ -29,10 +29,20 @@ TOKENIZERS = {1: "spm", 2: "bpe", 3: "wpm", 4: "ugm", 5: "rwkv"}
 ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+FLASH = re.compile(r"flash_attn\s*=\s*(\w+)")
+FLASH_CHOSEN = re.compile(r"Flash Attention was auto, set to (\w+)")
+CACHE_TYPES = re.compile(r"K \((\w+)\):.*V \((\w+)\):")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
-AUTO_FLASH, NO_FLASH = -1, 0
+AUTO_FLASH, NO_FLASH, FLASH_ON = -1, 0, 1
+CACHE_NUMBERS = {
+    "f32": llama_cpp.GGML_TYPE_F32,
+    "f16": llama_cpp.GGML_TYPE_F16,
+    "q8_0": llama_cpp.GGML_TYPE_Q8_0,
+    "q4_0": llama_cpp.GGML_TYPE_Q4_0,
+}
+SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
@@ -75,6 +85,12 @@ class LoadLog:
         layers = counted[-1] if counted else sum(not device.startswith("CPU") for device in assigned)
         return layers, tuple(devices) or tuple(dict.fromkeys(assigned))
 
+    def attention(self) -> tuple[str, tuple[str, ...]]:
+        """Whether flash attention is used, in llama.cpp's word, and how it keeps keys and values."""
+        said = [match[1] for line in self.lines if (match := FLASH_CHOSEN.search(line) or FLASH.search(line))]
+        kept = [match.groups() for line in self.lines if (match := CACHE_TYPES.search(line))]
+        return said[-1] if said else "", kept[-1] if kept else ()
+
 
 class Model:
     """The weights, their vocabulary and one context.
@@ -87,8 +103,7 @@ class Model:
         self._log = log  # llama.cpp calls it for as long as the model lives
         llama_cpp.llama_backend_init()
         self._on_gpu = spec.gpu_layers != 0 and bool(llama_cpp.llama_supports_gpu_offload())
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = spec.gpu_layers
+        params = model_params(spec)
         model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
         if not model:
             raise LoadError(
@@ -238,9 +253,10 @@ class Model:
         params.n_batch = params.n_ubatch = size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES
-        params.n_threads = 1 if small and not self.spec.threads else self.threads
-        # On a processor flash attention made both reading and embedding slower.
-        params.flash_attn_type = AUTO_FLASH if offloaded else NO_FLASH
+        params.n_threads = self.spec.writing_threads or (1 if small and not self.spec.threads else self.threads)
+        params.flash_attn_type = flash_type(self.spec, offloaded=offloaded)
+        params.type_k = CACHE_NUMBERS[self.spec.cache_type_k]
+        params.type_v = CACHE_NUMBERS[self.spec.cache_type_v]
         params.embeddings = self.spec.embedding
         if self.spec.embedding:
             params.pooling_type = self._pooling()
@@ -259,6 +275,7 @@ class Model:
             "utf-8", "replace"
         )
         names = {number: name for name, number in POOLINGS.items()}
+        flash, cache_types = self._log.attention()
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         return Report(
             can_offload=bool(llama_cpp.llama_supports_gpu_offload()),
@@ -279,12 +296,37 @@ class Model:
             threads=self.threads,
             parallel=self.sequences,
             writing_threads=llama_cpp.llama_n_threads(self._context),
+            batch=self.budget - self.sequences + 1,
+            flash_attention=flash,
+            cache_types=cache_types,
         )
 
     def _metadata(self, key: str) -> str:
         buffer = ctypes.create_string_buffer(VALUE_BYTES)
         count = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, VALUE_BYTES)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
+
+
+def model_params(spec: ModelSpec) -> Any:
+    """How llama.cpp is to load the weights. What `tensor_split` points at lives as long as the structure."""
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = spec.gpu_layers
+    params.split_mode = SPLIT_MODES[spec.split_mode]
+    params.main_gpu = spec.main_gpu
+    if spec.tensor_split:
+        places = max(llama_cpp.llama_max_devices(), len(spec.tensor_split))
+        params.tensor_split = (ctypes.c_float * places)(*spec.tensor_split)
+    return params
+
+
+def flash_type(spec: ModelSpec, *, offloaded: bool) -> int:
+    """llama.cpp's number for the flash attention that is asked for."""
+    if spec.flash_attention != "auto":
+        return FLASH_ON if spec.flash_attention == "on" else NO_FLASH
+    if spec.cache_type_v not in WHOLE_CACHE_TYPES:
+        return FLASH_ON
+    # On a processor flash attention made both reading and embedding slower.
+    return AUTO_FLASH if offloaded else NO_FLASH
 
 
 def usable_processors() -> int:

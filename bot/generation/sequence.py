@@ -12,6 +12,12 @@ from typing import Any, Literal
 LENGTH = struct.Struct(">I")
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 
+FlashAttention = Literal["auto", "on", "off"]
+CacheType = Literal["f32", "f16", "q8_0", "q4_0"]
+SplitMode = Literal["layer", "row", "none"]
+WHOLE_CACHE_TYPES = ("f32", "f16")
+"""Those that llama.cpp can keep values in without flash attention."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
@@ -30,6 +36,9 @@ class ModelSpec:
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
     0 chooses by device. `pooling` "": what the file says, else mean. `parallel`: sequences written at once, each of
     at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many.
+    `writing_threads` 0: one for a small model, else as many as read. `flash_attention` auto: on a GPU, where llama.cpp
+    takes it, and where values are kept in few bits, because it must be. `cache_type_…`: how the context is kept.
+    `split_mode`, `main_gpu`, `tensor_split`: how several GPUs share the model, () as they have memory.
     """
 
     path: str
@@ -42,6 +51,13 @@ class ModelSpec:
     pooling: Literal["", "mean", "cls", "last"] = ""
     parallel: int = 1
     cells: int = 0
+    writing_threads: int = 0
+    flash_attention: FlashAttention = "auto"
+    cache_type_k: CacheType = "f16"
+    cache_type_v: CacheType = "f16"
+    split_mode: SplitMode = "layer"
+    main_gpu: int = 0
+    tensor_split: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,8 @@ class Report:
 
     `can_offload`: this build of llama.cpp can use a GPU at all. `tokenizer` is llama.cpp's word for the
     vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought.
-    `has_network`: the system did not let the child give its network up.
+    `has_network`: the system did not let the child give its network up. `flash_attention` and `cache_types` (of keys
+    and values) are what llama.cpp made of what was asked; "" where it did not say.
     """
 
     can_offload: bool
@@ -138,6 +155,9 @@ class Report:
     has_network: bool = True
     parallel: int = 1
     writing_threads: int = 1
+    batch: int = 0
+    flash_attention: str = ""
+    cache_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

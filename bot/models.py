@@ -201,7 +201,8 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
         )
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens)
     tuned = await asyncio.to_thread(tuned_for, spec.path, home)
-    path = spec.path or default_chat_model(home, tuned.values.file_type if tuned else "q4_0")
+    # A checksum that somebody set is that of the usual file.
+    path = spec.path or default_chat_model(home, tuned.values.file_type if tuned and not spec.sha256 else "q4_0")
     engine = Engine(spec.model_spec(path, tuned))
     engine.check_files()
     await asyncio.to_thread(_verify, path, spec.sha256, home)

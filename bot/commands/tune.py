@@ -48,7 +48,7 @@ def tune_model(
             start,
             identity(spec.path),
             this_machine(),
-            built_in=spec.path is None,
+            built_in=spec.path is None and spec.sha256 is None,
             fixed=spec.given & TUNABLE,
             rounds=rounds,
             tokens=tokens,

@@ -1,4 +1,4 @@
-"""Whatever a model took for its answers, prompts stay within their bounds, and a slower model never gets longer ones."""
+"""Whatever a model took for its answers, prompts keep within their bounds, and a slower one never gets longer ones."""
 
 import pytest
 from hypothesis import given

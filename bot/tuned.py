@@ -81,9 +81,9 @@ class Contents:
 CONTENTS = TypeAdapter(Contents)
 
 
-def this_machine(cores: int | None = None) -> Machine:
+def this_machine() -> Machine:
     """The machine as this process may use it."""
-    return Machine(_processor(), cores or _cores(), _gpus(), _llama_cpp())
+    return Machine(_processor(), _cores(), _gpus(), _llama_cpp())
 
 
 def identity(path: Path | None) -> str:

@@ -1,6 +1,9 @@
 """The command that fits the engine's settings to this machine: models tune."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +13,7 @@ from bot.config import load_settings
 from bot.errors import BadConfiguration
 from bot.evaluation.tuning import Order, tune
 from bot.generation.loading import check_gguf
-from bot.generation.model_files import default_chat_model
+from bot.generation.model_files import FileType, chat_file, default_chat_model
 from bot.generation.sequence import ModelSpec
 from bot.models import TUNABLE
 from bot.terminal import note, out, print_json, progress, run
@@ -18,6 +21,8 @@ from bot.tuned import Values, chosen, identity, keep, this_machine
 from bot.wiring import chat_spec_of, home_of
 
 group = typer.Typer()
+
+TRIED: tuple[FileType, ...] = ("q8_0", "f16")
 
 
 @group.command(name="tune")
@@ -54,11 +59,13 @@ def tune_model(
             tokens=tokens,
             seconds=seconds,
         )
-        with progress("settings") as bar:
+        with progress("settings") as bar, _only_what_is_taken(home) as taken:
             task = bar.add_task("loading the model")
             result = await tune(
                 order, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
             )
+            if not dry_run:
+                taken.append(chat_file(home, result.tuned.values.file_type))
         file = None if dry_run else keep(result.tuned, home)
         document = {**result.document, "file": str(file) if file else None}
         if as_json:
@@ -74,6 +81,19 @@ def tune_model(
         note(f"Used from the next start on; written to {file}." if file else "Nothing was written.")
 
     run(work())
+
+
+@contextmanager
+def _only_what_is_taken(home: Path) -> Iterator[list[Path]]:
+    """The built-in model was written in other numbers to be measured; what is not put on the list goes again."""
+    made = [path for path in (chat_file(home, one) for one in TRIED) if not path.exists()]
+    taken: list[Path] = []
+    try:
+        yield taken
+    finally:
+        for path in made:
+            if path not in taken:
+                path.unlink(missing_ok=True)
 
 
 def _table(document: dict[str, Any]) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
+from bot.generation.model_files import FileType
 from bot.generation.sequence import Report
 from bot.tuned import Values
 
@@ -50,7 +51,7 @@ def knobs(report: Report, cores: int, *, built_in: bool) -> Iterator[Knob]:
         if len(report.devices) > 1:
             yield Knob("split mode", ("split_mode",), "both", lambda now: [replace(now, split_mode="row")])
     if built_in:
-        types: tuple[Literal["q4_1", "q8_0", "f16"], ...] = ("q4_1", "q8_0", "f16")
+        types: tuple[FileType, ...] = ("q4_1", "q8_0", "f16")
         yield Knob("numbers", ("file_type",), "both", lambda now: [replace(now, file_type=one) for one in types])
     yield Knob("reading threads", ("threads",), "reading", lambda now: _threads(now, "threads", cores))
     yield Knob("writing threads", ("writing_threads",), "writing", lambda now: _threads(now, "writing_threads", cores))

@@ -42,13 +42,18 @@ def models_directory(home: Path) -> Path:
     return home / "models"
 
 
+def chat_file(home: Path, file_type: FileType = "q4_0") -> Path:
+    """Where the built-in chat model stands when its numbers are of this kind."""
+    return models_directory(home) / CHAT_FILE.replace("Q4_0", file_type.upper())
+
+
 def default_chat_model(home: Path, file_type: FileType = "q4_0") -> Path:
     """SmolLM2-135M-Instruct as Q4_0, which llama.cpp reads twice as fast as the packaged Q4_1, or in other numbers.
 
     Takes about two seconds the first time. When the conversion fails, the packaged file is used.
     Errors: `DependencyDown` when the extra is not installed or the folder cannot be made.
     """
-    target = models_directory(home) / CHAT_FILE.replace("Q4_0", file_type.upper())
+    target = chat_file(home, file_type)
     if target.is_file():
         return target
     source = packaged_file(*CHAT_SOURCE)

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.commands.tune import _only_what_is_taken
 from bot.config import load_settings
 from bot.doctor import tuning
-from bot.generation.model_files import default_chat_model
+from bot.generation.model_files import chat_file, default_chat_model
 from bot.models import open_chat_model
 from bot.tuned import FILE, keep, this_machine, tuned_for
 from bot.wiring import chat_spec_of
@@ -66,6 +67,20 @@ def test_it_measures_what_nobody_set_and_writes_what_it_took(home, monkeypatch):
     assert (found.values.batch, found.values.threads, found.machine) == (taken, 2, this_machine())
 
 
+def test_only_the_file_that_was_taken_stays(tmp_path):
+    old, taken, new = chat_file(tmp_path, "q4_0"), chat_file(tmp_path, "q8_0"), chat_file(tmp_path, "f16")
+    old.parent.mkdir()
+    old.write_text("here before")
+    with _only_what_is_taken(tmp_path) as kept:
+        taken.write_text("faster")
+        new.write_text("slower")
+        kept.append(taken)
+    assert sorted(old.parent.iterdir()) == sorted([old, taken])
+    with _only_what_is_taken(tmp_path):
+        pass
+    assert taken.exists()
+
+
 @pytest.mark.model
 async def test_the_next_start_uses_what_was_tuned_here_and_what_is_set_wins(home, monkeypatch):
     values = replace(VALUES, threads=1, batch=96, cache_type_v="f16")
@@ -73,7 +88,6 @@ async def test_the_next_start_uses_what_was_tuned_here_and_what_is_set_wins(home
     chat, report = await opened(home)
     assert chat.name.endswith("Q8_0")
     assert (report.threads, report.batch, report.cache_types) == (1, 96, ("q8_0", "f16"))
-    assert (await chat.prompt_budget()).why == "tuned" if chat.engine.pid else True
     assert "batch 96" in tuning(chat.tuned, ()).found
     monkeypatch.setenv("THREADLORE_MODEL__BATCH", "32")
     chat, report = await opened(home)

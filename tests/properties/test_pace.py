@@ -69,6 +69,10 @@ def test_one_slow_first_answer_does_not_decide_and_two_are_believed_in_part():
     assert [paced([10.0] * count).is_known for count in (0, 1, 2)] == [False, False, True]
 
 
+def test_a_seed_is_forgotten_when_there_are_answers_enough():
+    assert paced([10.0] * 5 + [20.0] * 4).reading(1000.0) == pytest.approx(10.0)
+
+
 def test_a_single_stall_among_fast_answers_changes_nothing():
     assert paced([400.0] * 4 + [3.0] + [400.0] * 2).reading(100.0) == pytest.approx(400.0)
 

@@ -25,8 +25,8 @@ from knowledge.ports import EmbeddingModel
 
 PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
-# However fast it is read: what answers best of all lengths that were tried with a small model, and for others a guess.
-MOST_FOR_SMALL, MOST_FOR_OTHERS = 800, 3000
+# However fast it is read. A small model answered no better with more, measured; for others it is what they had.
+MOST_FOR_SMALL, MOST_FOR_OTHERS = 500, 3000
 # In about so many seconds a small model reads the usual prompt on two cores.
 USUAL_SECONDS = 1.5
 # Settings that `threadlore models tune` looks for; of those that are None the engine chooses itself, told by a 0.

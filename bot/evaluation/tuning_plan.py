@@ -50,13 +50,13 @@ def knobs(report: Report, cores: int, *, built_in: bool) -> Iterator[Knob]:
         yield Knob("GPU layers", ("gpu_layers",), "both", lambda now: [replace(now, gpu_layers=one) for one in layers])
         if len(report.devices) > 1:
             yield Knob("split mode", ("split_mode",), "both", lambda now: [replace(now, split_mode="row")])
-    if built_in:
-        types: tuple[FileType, ...] = ("q4_1", "q8_0", "f16")
-        yield Knob("numbers", ("file_type",), "both", lambda now: [replace(now, file_type=one) for one in types])
     yield Knob("reading threads", ("threads",), "reading", lambda now: _threads(now, "threads", cores))
     yield Knob("writing threads", ("writing_threads",), "writing", lambda now: _threads(now, "writing_threads", cores))
     yield Knob("batch", ("batch",), "reading", lambda now: _batches(now, BATCHES_ON_GPU if on_gpu else BATCHES_ON_CPU))
     yield Knob("flash attention", ("flash_attention",), "both", lambda now: _flash(now, report))
+    if built_in:
+        types: tuple[FileType, ...] = ("q4_1", "q8_0", "f16")
+        yield Knob("numbers", ("file_type",), "both", lambda now: [replace(now, file_type=one) for one in types])
     cache = ("cache_type_k", "cache_type_v")
     yield Knob("cache", cache, "both", lambda now: [replace(now, cache_type_k="q8_0", cache_type_v="q8_0")])
 

@@ -65,7 +65,7 @@ async def test_the_context_wins_over_the_setting():
 
 async def test_what_is_measured_with_is_the_same_from_the_first_to_the_last():
     assert await chosen(on_machine(speeds=[10] * 5, learns=False)) == (500, "default")
-    assert await chosen(on_machine(speeds=[10] * 5, learns=False, tuned=FOUND)) == (625, "tuned")
+    assert await chosen(on_machine(speeds=[10] * 5, size_bytes=5e9, learns=False, tuned=FOUND)) == (625, "tuned")
 
 
 @pytest.mark.parametrize(("setting", "expected"), [(None, (3000, "server")), (700, (700, "setting"))])

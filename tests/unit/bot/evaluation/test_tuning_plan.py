@@ -55,7 +55,7 @@ def test_reading_and_writing_are_weighed_as_in_an_answer():
 
 def test_a_processor_is_asked_nothing_about_gpus_and_a_chosen_file_nothing_about_its_numbers():
     assert list(tried(Loaded(), 2)) == [
-        "numbers", "reading threads", "writing threads", "batch", "flash attention", "cache",
+        "reading threads", "writing threads", "batch", "flash attention", "numbers", "cache",
     ]  # fmt: skip
     assert "numbers" not in tried(Loaded(), 2, built_in=False)
 

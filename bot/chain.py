@@ -213,17 +213,7 @@ async def _prompt(parts: Parts, asked: Asked, *, share: int) -> tuple[prompts.Pr
         budget = replace(budget, tokens=budget.tokens // share, why="context")
     passages, made = asked["passages"], neutralise if parts.guarded else str
     prompt = await prompts.fitted(passages, asked["question"], asked["turns"], budget.tokens, parts.count, made=made)
-    choice = _choice(budget, passages, prompt.sources)
-    log.info(
-        "prompt_fitted",
-        state=budget.why,
-        budget_tokens=budget.tokens,
-        passages=choice.passages_given,
-        left_out_count=choice.passages_left_out,
-        target_seconds=budget.target_seconds,
-        token_ms=1000 / budget.prefill_tokens_per_s if budget.prefill_tokens_per_s else None,
-    )
-    return prompt, choice
+    return prompt, _choice(budget, passages, prompt.sources)
 
 
 def _choice(budget: Budget, passages: Sequence[Passage], sources: Sequence[Line]) -> PromptChoice:

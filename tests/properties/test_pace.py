@@ -1,7 +1,7 @@
 """Whatever a model took for its answers, prompts keep within their bounds, and a slower one never gets longer ones."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.generation.pace import LEAST_TOKENS, RECENT, Pace, affordable
@@ -32,6 +32,7 @@ def paced(speeds):
     return pace
 
 
+@settings(deadline=None)
 @given(st.lists(ENDS, max_size=30), SPEEDS, st.floats(0.1, 120), st.sampled_from([500, 3000]))
 def test_the_budget_stays_within_its_bounds_whatever_is_fed(ends, seed, seconds, usual):
     pace = Pace()
@@ -43,6 +44,7 @@ def test_the_budget_stays_within_its_bounds_whatever_is_fed(ends, seed, seconds,
     assert pace.writing() is None or pace.writing() > 0
 
 
+@settings(deadline=None)
 @given(SPEEDS, SPEEDS, st.floats(0.1, 120), st.floats(0.1, 120), st.sampled_from([500, 3000]))
 def test_more_speed_or_more_time_never_makes_a_prompt_shorter(one, other, short, long, usual):
     slow, fast = sorted((one, other))
@@ -51,12 +53,14 @@ def test_more_speed_or_more_time_never_makes_a_prompt_shorter(one, other, short,
     assert affordable(slow, short, usual, MOST) <= affordable(slow, long, usual, MOST)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(SPEEDS, SPEEDS), max_size=20), SPEEDS)
 def test_who_was_never_slower_is_not_thought_to_be_slower(pairs, seed):
     slow, fast = paced([min(pair) for pair in pairs]), paced([max(pair) for pair in pairs])
     assert slow.reading(seed) <= fast.reading(seed)
 
 
+@settings(deadline=None)
 @given(SPEEDS, SPEEDS)
 def test_a_steady_speed_is_learnt_exactly(seed, speed):
     assert paced([speed] * RECENT).reading(seed) == pytest.approx(speed)

@@ -4,10 +4,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.assistant import _log_prompt
+from bot.conversation import PromptChoice
 from bot.generation.pace import Pace
 from bot.generation.sequence import Finished
 from bot.models import MOST_FOR_OTHERS, MOST_FOR_SMALL, ChatModel, estimate
+from bot.telemetry import keep_known_keys
 from tests.unit.bot.test_tuned import FOUND
 
 
@@ -71,3 +75,16 @@ async def test_what_is_measured_with_is_the_same_from_the_first_to_the_last():
 @pytest.mark.parametrize(("setting", "expected"), [(None, (3000, "server")), (700, (700, "setting"))])
 async def test_of_a_server_nothing_is_known(setting, expected):
     assert await chosen(ChatModel(None, "m", estimate, None, setting)) == expected
+
+
+def test_the_log_tells_what_was_chosen_and_no_key_of_it_is_dropped():
+    with capture_logs() as lines:
+        _log_prompt(PromptChoice(320, 2, 6, 200.0, 30.0, 1.5, "measured"))
+        _log_prompt(None)
+    (line,) = lines
+    kept = keep_known_keys(None, "info", dict(line))
+    del line["log_level"]
+    assert kept == {
+        "event": "prompt_fitted", "state": "measured", "budget_tokens": 320, "passages": 2, "left_out_count": 6,
+        "target_seconds": 1.5, "token_ms": 5.0,
+    } == line  # fmt: skip

@@ -13,6 +13,8 @@ from bot.tuned import Values
 TYPICAL_READ, TYPICAL_WRITTEN = 430, 48
 # Another value is taken when it is better in every round, and by so much in the middle one.
 MARGIN = 0.05
+# On a busy machine one round found a single thread faster than two.
+FEWEST_ROUNDS = 3
 BATCHES_ON_CPU, BATCHES_ON_GPU = (64, 128, 256, 512), (256, 512, 1024, 2048)
 
 Part = Literal["reading", "writing", "both"]
@@ -66,7 +68,7 @@ def better(now: Sequence[Sample], others: Mapping[Values, Sequence[Sample]]) -> 
     best, least = None, 1 - MARGIN
     for values, samples in others.items():
         ratios = ratios_of(samples, now)
-        if ratios and max(ratios) < 1 and median(ratios) < least:
+        if len(ratios) >= FEWEST_ROUNDS and max(ratios) < 1 and median(ratios) < least:
             best, least = values, median(ratios)
     return best
 

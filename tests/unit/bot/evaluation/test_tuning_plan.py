@@ -37,6 +37,11 @@ def test_what_lost_a_round_is_not_taken_however_fast_the_others_were():
     assert better(read(100, 100, 100), {OTHER: read(200, 99, 200)}) is None
 
 
+def test_fewer_than_three_rounds_decide_nothing():
+    assert better(read(100, 100), {OTHER: read(200, 200)}) is None
+    assert better(read(100, 100, 100), {OTHER: read(200, 200, 200)}) == OTHER
+
+
 def test_a_round_in_which_all_were_slow_counts_like_any_other():
     assert better(read(100, 10, 100), {OTHER: read(90, 9, 90)}) is None
     assert better(read(100, 10, 100), {OTHER: read(120, 12, 120)}) == OTHER

@@ -28,7 +28,7 @@ TRIED: tuple[FileType, ...] = ("q8_0", "f16")
 @group.command(name="tune")
 def tune_model(
     rounds: Annotated[
-        int, typer.Option(min=1, max=50, help="How often each value is measured; with less than 3 nothing is changed.")
+        int, typer.Option(min=1, max=50, help="How often each value is measured; 3 at least to change it.")
     ] = 3,
     tokens: Annotated[int, typer.Option(min=64, max=8000, help="Length of a prompt; a slow model gets less.")] = 512,
     seconds: Annotated[float, typer.Option(min=0, help="After so long nothing more is tried.")] = 120.0,

@@ -2,7 +2,7 @@
 
 import typer
 
-from bot.commands import admin, backup, bench, bench_engine, label, measure, measure_answers, operate, serve
+from bot.commands import admin, backup, bench, bench_engine, label, measure, measure_answers, operate, serve, tune
 from bot.telemetry import setup_logging
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 for group in (serve.group, admin.group, operate.group, backup.group):
     app.registered_commands.extend(group.registered_commands)
+operate.models.registered_commands.extend(tune.group.registered_commands)
 app.add_typer(operate.models, name="models")
 for group in (measure_answers.group, label.group):
     measure.evaluate.registered_commands.extend(group.registered_commands)

@@ -4,11 +4,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+import structlog
 from langchain_core.runnables import Runnable
 
 from bot.admission import message_key
 from bot.chain import Asked, Parts, generator
-from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, Question, Request, Task, Timings
+from bot.conversation import Answer, AnswerEvent, Fragment, Outcome, PromptChoice, Question, Request, Task, Timings
 from bot.errors import KnowledgeDown, KnowledgeRestored, QuestionEmpty, QuestionTooLong
 from bot.plaintext import question_text
 from bot.ports import Memory
@@ -24,6 +25,8 @@ from knowledge.freshness import Freshness
 from knowledge.index import Index
 from knowledge.quarantine import Quarantine
 from knowledge.scope import Audience, Scope
+
+log = structlog.get_logger()
 
 # Nobody asks a question of several pages, and a model would read only its beginning.
 MOST_CHARACTERS = 4_000
@@ -122,6 +125,7 @@ class Assistant:
                         if isinstance(event, Fragment):
                             yield event
                         else:
+                            _log_prompt(event.prompt)
                             standing = await self._standing(event, question)
                             model = event.model or self.model_name
                             yield replace(standing, timings=_timings(event, watch), model=model)
@@ -153,6 +157,20 @@ class Assistant:
         """The scope as it is now: what it rests on is read again from the platform where it is not fresh."""
         await self.freshness.ensure(question.audience, question.asker)
         return await self.access.scope_for(question.audience, question.asker)
+
+
+def _log_prompt(choice: PromptChoice | None) -> None:
+    """How long the prompt was allowed to be, and why; sizes only."""
+    if choice is not None:
+        log.info(
+            "prompt_fitted",
+            state=choice.why,
+            budget_tokens=choice.budget_tokens,
+            passages=choice.passages_given,
+            left_out_count=choice.passages_left_out,
+            target_seconds=choice.target_s,
+            token_ms=1000 / choice.prefill_tokens_per_s if choice.prefill_tokens_per_s else None,
+        )
 
 
 def _timings(answer: Answer, watch: Stopwatch) -> Timings:

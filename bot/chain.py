@@ -12,8 +12,20 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 
 from bot import citations, prompts, quoting
 from bot.admission import admitted_passages, message_key
-from bot.conversation import Answer, AnswerEvent, Citation, Fragment, Outcome, Question, Timings, TokenCounts, Turn
+from bot.conversation import (
+    Answer,
+    AnswerEvent,
+    Citation,
+    Fragment,
+    Outcome,
+    PromptChoice,
+    Question,
+    Timings,
+    TokenCounts,
+    Turn,
+)
 from bot.errors import ModelUnavailable, PromptQuarantined, QuestionTooLong
+from bot.generation.pace import Budget
 from bot.plaintext import harmless, neutralise
 from bot.ports import Memory
 from bot.provenance import drawn_from
@@ -40,9 +52,9 @@ CLOSEST = "These messages come closest:"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a prompt may hold: its length in tokens, known once the model runs, and its passages."""
+    """How much a prompt may hold: its length, known once the model runs, and its passages."""
 
-    prompt_tokens: Callable[[], Awaitable[int]]
+    budget: Callable[[], Awaitable[Budget]]
     passages: int
 
 
@@ -160,7 +172,7 @@ async def _respond(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, No
 
 
 async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, None]:
-    prompt = await _prompt(parts, asked, share=1)
+    prompt, choice = await _prompt(parts, asked, share=1)
     quotes_first = await parts.quotes_first()
     quotation, found = quoting.quoted(quoting.best_lines(prompt.sources), asked["question"].text)
     if quotes_first:
@@ -172,7 +184,7 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
                 if not quotes_first:
                     yield piece
     except QuestionTooLong:  # nothing was told yet; the model has a shorter context now, or counts otherwise
-        prompt = await _prompt(parts, asked, share=2)
+        prompt, choice = await _prompt(parts, asked, share=2)
         async with aclosing(_pieces(parts, asked, prompt, words, usage)) as pieces:
             async for piece in pieces:
                 if not quotes_first:
@@ -190,14 +202,33 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
             yield Fragment(rest)
         answer = _cited(asked, harmless(words.everything), sources)
     drawn = drawn_from(answer, asked["question"].text, sources, prompt.turns)
-    yield replace(answer, drawn_from=drawn, tokens=usage.tokens, model=usage.model, timings=usage.timings)
+    answer = replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings, prompt=choice)
+    yield replace(answer, drawn_from=drawn)
 
 
-async def _prompt(parts: Parts, asked: Asked, *, share: int) -> prompts.Prompt:
+async def _prompt(parts: Parts, asked: Asked, *, share: int) -> tuple[prompts.Prompt, PromptChoice]:
     """The prompt for what is asked, in one part of so many of the room there is."""
-    budget = await parts.limits.prompt_tokens() // share
-    made = neutralise if parts.guarded else str
-    return await prompts.fitted(asked["passages"], asked["question"], asked["turns"], budget, parts.count, made=made)
+    budget = await parts.limits.budget()
+    if share > 1:
+        budget = replace(budget, tokens=budget.tokens // share, why="context")
+    passages, made = asked["passages"], neutralise if parts.guarded else str
+    prompt = await prompts.fitted(passages, asked["question"], asked["turns"], budget.tokens, parts.count, made=made)
+    return prompt, _choice(budget, passages, prompt.sources)
+
+
+def _choice(budget: Budget, passages: Sequence[Passage], sources: Sequence[Line]) -> PromptChoice:
+    """What became of the passages: one of which any line is in the prompt was given."""
+    inside = {line.message_pk for line in sources}
+    given = sum(any(line.message_pk in inside for line in passage.lines) for passage in passages)
+    return PromptChoice(
+        budget.tokens,
+        given,
+        len(passages) - given,
+        budget.prefill_tokens_per_s,
+        budget.decode_tokens_per_s,
+        budget.target_seconds,
+        budget.why,
+    )
 
 
 async def _pieces(

@@ -1,5 +1,6 @@
 """Settings: one frozen model per subsystem, read once from the environment and `.env`."""
 
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -48,6 +49,7 @@ def _holds_no_password(value: str | None) -> str | None:
 
 
 Token = Annotated[SecretStr, AfterValidator(_is_token)]
+CacheType = Literal["f32", "f16", "q8_0", "q4_0"]
 ModelUrl = Annotated[str | None, AfterValidator(_holds_no_password)]
 
 
@@ -112,7 +114,35 @@ class ModelSettings(Section):
     api_key: Token | None = Field(default=None, description="Key for that server, if it wants one.")
     gpu_layers: int = Field(default=-1, ge=-1, description="Layers on the GPU; -1: all, where the build can offload.")
     context: int = Field(default=4096, ge=512, le=1_048_576, description="Context window in tokens.")
+    split_mode: Literal["layer", "row", "none"] = Field(
+        default="layer", description="How several GPUs share the model: by layers, by rows, or not at all."
+    )
+    main_gpu: int = Field(default=0, ge=0, le=63, description="The GPU that is used alone with split mode none.")
+    tensor_split: str = Field(
+        default="", description="Shares of several GPUs, such as `3,1`; without it, as they have memory."
+    )
     threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
+    writing_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=512,
+        description="CPU threads while an answer is written; without it, one for a small model, else as for reading.",
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=16,
+        le=8192,
+        description="Tokens of prompts read in one step; without it 128 on a CPU and 512 on a GPU.",
+    )
+    flash_attention: Literal["auto", "on", "off"] = Field(
+        default="auto", description="auto: on a GPU, where llama.cpp takes it; on or off."
+    )
+    cache_type_k: CacheType = Field(
+        default="f16", description="How the keys of the context are kept: f32, f16, q8_0 or q4_0."
+    )
+    cache_type_v: CacheType = Field(
+        default="f16", description="The same for the values; q8_0 and q4_0 need flash attention, and auto takes it."
+    )
     max_tokens: int = Field(default=96, ge=8, le=8192, description="Longest answer in tokens.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
     parallel: int = Field(
@@ -144,7 +174,8 @@ class ModelSettings(Section):
     prompt_tokens: int | None = Field(
         default=None,
         ge=256,
-        description="Longest prompt in tokens; without it 500 on a CPU and 3000 on a GPU or a server.",
+        description="Longest prompt in tokens; without it, what is read within "
+        "`THREADLORE_ANSWER__FIRST_TOKEN_SECONDS`, and 3000 on a server.",
     )
     lora: tuple[LoraSettings, ...] = Field(
         default=(),
@@ -164,6 +195,23 @@ class ModelSettings(Section):
             if info.data.get("url") is not None and (one.path is not None or one.scale != 1.0):
                 raise ValueError(f"the adapter {one.name} is a model of the server: leave its path and scale out")
         return value
+
+    @field_validator("tensor_split")
+    @classmethod
+    def _is_shares(cls, value: str) -> str:
+        try:
+            shares = [float(one) for one in value.split(",")] if value else []
+        except ValueError:
+            shares = [-1.0]
+        if any(not 0 <= one < inf for one in shares) or (shares and not any(shares)):
+            raise ValueError("must be numbers with commas between, such as 3,1")
+        return value
+
+    @model_validator(mode="after")
+    def _has_the_attention_it_needs(self) -> Self:
+        if self.flash_attention == "off" and self.cache_type_v in {"q8_0", "q4_0"}:
+            raise ValueError(f"cache_type_v {self.cache_type_v} needs flash attention: set flash_attention to auto")
+        return self
 
 
 class EmbeddingSettings(Section):
@@ -228,6 +276,12 @@ class AnswerSettings(Section):
         default=0.35, ge=0, le=1, description="Say that nothing was found below this likelihood."
     )
     warn_below: float = Field(default=0.6, ge=0, le=1, description="Answer with a warning below this likelihood.")
+    first_token_seconds: float = Field(
+        default=1.5,
+        ge=0.1,
+        le=120,
+        description="Seconds that a model here may read before its first word: so long are prompts.",
+    )
 
 
 class LimitSettings(Section):

@@ -136,6 +136,23 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptChoice:
+    """How long the prompt of an answer was allowed to be, and what of the passages found went into it.
+
+    `why`: `setting`, `default`, `tuned`, `measured` (by the speed of recent answers), `server`, or `context` where that
+    allows no more. Speeds are None where none is known.
+    """
+
+    budget_tokens: int
+    passages_given: int
+    passages_left_out: int
+    prefill_tokens_per_s: float | None
+    decode_tokens_per_s: float | None
+    target_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the asker gets. `nearest` and `people` matter when the bot declines.
 
@@ -153,6 +170,7 @@ class Answer:
     model: str = ""
     tokens: TokenCounts = field(default_factory=TokenCounts)
     timings: Timings = field(default_factory=Timings)
+    prompt: PromptChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

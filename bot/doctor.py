@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from bot.errors import BotError, StartupError
 from bot.generation.sequence import Report
 from bot.memory import open_redis
 from bot.models import ChatModel
+from bot.tuned import Tuned, chosen
 from bot.wiring import Servers, chat_of, embedding_of, home_of, open_servers, reranker_of
 from knowledge.database import Database, connect
 from knowledge.errors import KnowledgeError
@@ -133,10 +134,23 @@ async def _chat(settings: Settings, stack: AsyncExitStack) -> list[Check]:
     size += ", nothing of an answer guessed" if settings.model.lookup and not report.lookup else ""
     return [
         Check("model", ok=True, found=f"{chat.name} ({report.description}, {size})"),
+        tuning(chat.tuned, settings.model.model_fields_set),
         offload(report),
         isolation(report, settings.model.rpc),
         *[await adapter(chat, name) for name in chat.adapters()],
     ]
+
+
+def tuning(tuned: Tuned | None, given: Collection[str]) -> Check:
+    """Whether values that `threadlore models tune` found for this model on this machine are in use."""
+    if tuned is None:
+        found = "the usual values: this model was not tuned on this machine, as it is built now"
+        return Check("tuning", ok=True, found=found, mend="threadlore models tune, to measure what is faster")
+    values = chosen(tuned, {})
+    used = [f"{name} {value}" for name, value in values.items() if name not in given]
+    own = sorted(set(values) & set(given))
+    found = f"measured on {tuned.measured_at}: {', '.join(used) or 'nothing is left of it'}"
+    return Check("tuning", ok=True, found=f"{found}; set by you: {', '.join(own)}" if own else found)
 
 
 async def adapter(chat: ChatModel, name: str) -> Check:

@@ -23,6 +23,7 @@ def answer_document(answer: Answer) -> dict[str, Any]:
         "model": answer.model,
         "tokens": asdict(answer.tokens),
         "timings_ms": {step: round(ms, 2) for step, ms in asdict(answer.timings).items()},
+        "prompt": asdict(answer.prompt) if answer.prompt is not None else None,
     }
 
 

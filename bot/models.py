@@ -15,17 +15,37 @@ from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
 from bot.generation.loading import check_gguf, check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
+from bot.generation.pace import Budget, affordable
 from bot.generation.remote import RemoteEmbedder, remote_chat_model
 from bot.generation.reranker import LlamaReranker
-from bot.generation.sequence import Lora, ModelSpec
+from bot.generation.sequence import CacheType, FlashAttention, Lora, ModelSpec, Report, SplitMode
 from bot.generation.shelf import Shelf, adapters_directory
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count
+from bot.tuned import Tuned, chosen, tuned_for
 from knowledge.ports import EmbeddingModel
 from knowledge.reranking import Reranking
 
 PROMPT_TOKENS_ON_CPU = 500
 PROMPT_TOKENS_ELSEWHERE = 3000
+# However fast it is read. A small model answered no better with more, measured; for others it is what they had.
+MOST_FOR_SMALL, MOST_FOR_OTHERS = 500, 3000
+# In about so many seconds a small model reads the usual prompt on two cores.
+USUAL_SECONDS = 1.5
+# Settings that `threadlore models tune` looks for; of those that are None the engine chooses itself, told by a 0.
+TUNABLE = frozenset(
+    {
+        "threads",
+        "writing_threads",
+        "batch",
+        "flash_attention",
+        "cache_type_k",
+        "cache_type_v",
+        "gpu_layers",
+        "split_mode",
+    }
+)
+COUNTED = frozenset({"threads", "writing_threads", "batch"})
 # A vocabulary that does not know our template's marks spells them out; a prompt allows for half of that by itself.
 TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
@@ -38,7 +58,7 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class ChatSpec:
-    """Which chat model to open. Exactly as the settings of the same names."""
+    """Which chat model to open. Exactly as the settings of the same names; `given` are those that somebody set."""
 
     path: Path | None
     url: str | None
@@ -56,6 +76,33 @@ class ChatSpec:
     rpc: str = ""
     lookup: int = 0
     lora: tuple[Lora, ...] = ()
+    writing_threads: int | None = None
+    batch: int | None = None
+    flash_attention: FlashAttention = "auto"
+    cache_type_k: CacheType = "f16"
+    cache_type_v: CacheType = "f16"
+    split_mode: SplitMode = "layer"
+    main_gpu: int = 0
+    tensor_split: str = ""
+    first_token_seconds: float = 1.5
+    given: frozenset[str] = frozenset()
+
+    def model_spec(self, path: Path, tuned: Tuned | None = None) -> ModelSpec:
+        """What the engine is told. What was tuned counts only where nothing was `given`."""
+        named = {name: getattr(self, name) for name in self.given & TUNABLE}
+        usual = {name: getattr(self, name) for name in TUNABLE}
+        values: dict[str, Any] = {**usual, **chosen(tuned, named)}
+        return ModelSpec(
+            str(path),
+            n_ctx=self.context,
+            parallel=self.parallel,
+            cells=self.cells,
+            rpc=self.rpc,
+            lookup=self.lookup,
+            main_gpu=self.main_gpu,
+            tensor_split=tuple(float(one) for one in self.tensor_split.split(",") if one),
+            **{**values, **{name: values[name] or 0 for name in COUNTED}},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +175,7 @@ class ChatModel:
     """A chat model ready for use. `engine` is None when it runs on a server.
 
     `adapters`: names of the LoRA adapters that a channel can choose now. `try_adapter` loads one.
+    `learns` False: the length of prompts is the same from the first to the last, whatever the machine does besides.
     """
 
     model: BaseChatModel
@@ -138,21 +186,42 @@ class ChatModel:
     answer_tokens: int = 0
     adapters: Callable[[], Sequence[str]] = tuple
     try_adapter: Callable[[str], Awaitable[None]] | None = None
+    first_token_seconds: float = 1.5
+    tuned: Tuned | None = None
+    learns: bool = True
 
     async def is_small(self) -> bool:
         """Whether the model is so small that the sources' own words make the better answer."""
         return self.engine is not None and (await self.engine.ready()).size_bytes < SMALL_MODEL_BYTES
 
-    async def prompt_budget(self) -> int:
+    async def prompt_budget(self) -> Budget:
         """The longest prompt that this hardware reads in good time, and that leaves room for the answer.
 
         Starts a local model to see where it runs.
         """
         if self.engine is None:
-            return self.prompt_tokens or PROMPT_TOKENS_ELSEWHERE
+            why = "setting" if self.prompt_tokens else "server"
+            return Budget(self.prompt_tokens or PROMPT_TOKENS_ELSEWHERE, why)
         report = await self.engine.ready()
+        room = report.n_ctx - self.answer_tokens - TEMPLATE_TOKENS
+        budget = Budget(self.prompt_tokens, "setting") if self.prompt_tokens else self._paced(self.engine, report)
+        return replace(budget, tokens=room, why="context") if budget.tokens > room else budget
+
+    def _paced(self, engine: Engine, report: Report) -> Budget:
+        """What is read within the time there is, at the speed of recent answers, of the tuning, or the usual one."""
+        small = report.size_bytes < SMALL_MODEL_BYTES
         usual = PROMPT_TOKENS_ELSEWHERE if report.offloaded_layers else PROMPT_TOKENS_ON_CPU
-        return min(self.prompt_tokens or usual, report.n_ctx - self.answer_tokens - TEMPLATE_TOKENS)
+        seconds, most = self.first_token_seconds, MOST_FOR_SMALL if small else MOST_FOR_OTHERS
+        known = self.learns and engine.pace.is_known
+        seed = self.tuned.prefill_tokens_per_s if self.tuned else usual / USUAL_SECONDS
+        speed = engine.pace.reading(seed) if self.learns else seed
+        return Budget(
+            affordable(speed, seconds, usual, most),
+            "measured" if known else "tuned" if self.tuned else "default",
+            seconds,
+            round(speed, 1) if known or self.tuned else None,
+            engine.pace.writing() if self.learns else None,
+        )
 
 
 async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> ChatModel:
@@ -172,19 +241,10 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             max_tokens=spec.max_tokens,
         )
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens, adapters=lambda: names)
-    path = spec.path or default_chat_model(home)
-    engine = Engine(
-        ModelSpec(
-            str(path),
-            n_ctx=spec.context,
-            gpu_layers=spec.gpu_layers,
-            threads=spec.threads or 0,
-            parallel=spec.parallel,
-            cells=spec.cells,
-            rpc=spec.rpc,
-            lookup=spec.lookup,
-        )
-    )
+    tuned = await asyncio.to_thread(tuned_for, spec.path, home)
+    # A checksum that somebody set is that of the usual file.
+    path = spec.path or default_chat_model(home, tuned.values.file_type if tuned and not spec.sha256 else "q4_0")
+    engine = Engine(spec.model_spec(path, tuned))
     engine.check_files()
     for adapter in spec.lora:
         check_gguf(Path(adapter.path), "THREADLORE_MODEL__LORA", "a LoRA adapter as GGUF")
@@ -193,7 +253,16 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
     shelf = Shelf(engine, spec.lora, adapters_directory(home))
     model = LlamaChatModel(engine=engine, shelf=shelf, max_tokens=spec.max_tokens, temperature=spec.temperature)
     return ChatModel(
-        model, path.stem, model.count, engine, spec.prompt_tokens, spec.max_tokens, shelf.names, shelf.fetch
+        model,
+        path.stem,
+        model.count,
+        engine,
+        spec.prompt_tokens,
+        spec.max_tokens,
+        adapters=shelf.names,
+        try_adapter=shelf.fetch,
+        first_token_seconds=spec.first_token_seconds,
+        tuned=tuned,
     )
 
 

@@ -120,7 +120,7 @@ async def _sources(parts: Parts, stretch: Stretch, task: str) -> list[Line]:
     """The best lines that fit into the prompt, in the order in which they were said."""
     points = await _points(stretch, MOST_SOURCES)
     costs = await parts.count([SYSTEM, task, *(prompts.source(line, 88) for line in points)])
-    budget = await parts.limits.prompt_tokens() - prompts.OVERHEAD_TOKENS - costs[0] - costs[1]
+    budget = (await parts.limits.budget()).tokens - prompts.OVERHEAD_TOKENS - costs[0] - costs[1]
     return in_order(fitting(points, costs[2:], budget), stretch.remarks)
 
 

@@ -79,6 +79,7 @@ __all__ = [
     "Servers",
     "chain_parts",
     "chat_of",
+    "chat_spec_of",
     "database_of",
     "embedding_of",
     "evaluation_embeddings",
@@ -318,10 +319,15 @@ def _hiding(learning: Learning) -> Callable[[ChannelRef], Awaitable[None]]:
 
 async def chat_of(settings: Settings, stack: AsyncExitStack) -> ChatModel:
     """The chat model that the settings name. Errors: `StartupError`."""
+    return await open_chat_model(chat_spec_of(settings), home_of(settings), stack)
+
+
+def chat_spec_of(settings: Settings) -> ChatSpec:
+    """The chat model as the settings name it, and which of them somebody set."""
     lora = tuple(Lora(one.name, str(one.path or ""), one.scale) for one in settings.model.lora)
-    key = secret(settings.model.api_key) or ""
-    spec = ChatSpec(**{**settings.model.model_dump(), "api_key": key, "lora": lora})
-    return await open_chat_model(spec, home_of(settings), stack)
+    named = {**settings.model.model_dump(), "api_key": secret(settings.model.api_key) or "", "lora": lora}
+    given = frozenset(settings.model.model_fields_set)
+    return ChatSpec(**named, first_token_seconds=settings.answer.first_token_seconds, given=given)
 
 
 async def embedding_of(settings: Settings, stack: AsyncExitStack) -> EmbeddingModel:

@@ -1,6 +1,7 @@
 """Commands that measure what the whole bot says, asking the model: eval answers, eval injection."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -28,7 +29,8 @@ group = typer.Typer()
 def _parts(settings: Settings, chat: ChatModel, bench: Bench, embedding_name: str) -> Parts:
     """The product's chain over a stocked library; each question brings its own past."""
     search, index = bench.library.search, Index(bench.database)
-    return chain_parts(settings, chat, search, index, Told(), embedding_name=embedding_name)
+    steady = replace(chat, learns=False)  # what is asked late gets the same prompt as what is asked early
+    return chain_parts(settings, steady, search, index, Told(), embedding_name=embedding_name)
 
 
 @group.command()

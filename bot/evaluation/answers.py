@@ -89,6 +89,11 @@ def answers_document(name: str, said: Sequence[Said], model: str) -> dict[str, A
             f"p{place}": round(percentile([_milliseconds(one.answer) for one in said], place / 100), 1)
             for place in (50, 95)
         },
+        "first_token_ms": {
+            f"p{place}": round(percentile([one.answer.timings.prefill for one in said], place / 100), 1)
+            for place in (50, 95)
+        },
+        "prompt_tokens": round(mean([one.answer.tokens.prompt for one in given]), 1),
         **intervals(shares),
     }
 

@@ -19,6 +19,7 @@ from bot.generation.child import COMMAND, Child, Mailbox
 from bot.generation.failures import TRIES, Quarantine, Restarts, key_of
 from bot.generation.keeper import Keeper
 from bot.generation.loading import check_gguf, check_reranker
+from bot.generation.pace import Pace
 from bot.generation.sequence import (
     AddLora,
     Cancel,
@@ -89,6 +90,7 @@ class Engine:
         command: Sequence[str] = COMMAND,
     ) -> None:
         self.spec = replace(spec, path=str(Path(spec.path).absolute()))
+        self.pace = Pace()
         self._silence_seconds = silence_seconds
         self._wall_seconds = wall_seconds
         self._texts_at_once = texts_at_once
@@ -199,6 +201,7 @@ class Engine:
                             yield event
                         elif isinstance(event, Finished):
                             self._quarantine.acquit(key_of(request))
+                            self.pace.take(event)
                             yield _whole(event, written)
                             return
             except QuestionTooLong as error:

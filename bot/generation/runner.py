@@ -21,7 +21,7 @@ from bot.generation.batches import Batch
 from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
-from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
+from bot.generation.sequence import WHOLE_CACHE_TYPES, Generate, Lora, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 from bot.generation.texts import MOST_TEXTS, Together
 from bot.generation.unused import UnusedLogits
@@ -37,15 +37,25 @@ WORDPIECE = 3
 ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+FLASH = re.compile(r"flash_attn\s*=\s*(\w+)")
+FLASH_CHOSEN = re.compile(r"Flash Attention was auto, set to (\w+)")
+CACHE_TYPES = re.compile(r"K \((\w+)\):.*V \((\w+)\):")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
 REASON_LIMIT = 200  # a reason may quote the file, and is shown in a chat
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
 ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
-AUTO_FLASH, NO_FLASH = -1, 0
+AUTO_FLASH, NO_FLASH, FLASH_ON = -1, 0, 1
 TRIAL_CELLS = 64
 # Tokens of the texts that are read in one step. On a processor 256 took a quarter to a third less time than one text
 # after another; 512 took longer again.
 GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
+CACHE_NUMBERS = {
+    "f32": llama_cpp.GGML_TYPE_F32,
+    "f16": llama_cpp.GGML_TYPE_F16,
+    "q8_0": llama_cpp.GGML_TYPE_Q8_0,
+    "q4_0": llama_cpp.GGML_TYPE_Q4_0,
+}
+SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
 # A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
 # wrote 64 tokens/s, two that wait passively 14.
@@ -93,6 +103,12 @@ class LoadLog:
         layers = sum(not device.startswith("CPU") for device in assigned) if assigned else (counted or [0])[-1]
         return layers, tuple(used) or tuple(dict.fromkeys(assigned))
 
+    def attention(self) -> tuple[str, tuple[str, ...]]:
+        """Whether flash attention is used, in llama.cpp's word, and how it keeps keys and values."""
+        said = [match[1] for line in self.lines if (match := FLASH_CHOSEN.search(line) or FLASH.search(line))]
+        kept = [match.groups() for line in self.lines if (match := CACHE_TYPES.search(line))]
+        return said[-1] if said else "", kept[-1] if kept else ()
+
 
 class Model:
     """The weights, their vocabulary and one context.
@@ -109,8 +125,7 @@ class Model:
         except ValueError as error:
             raise LoadError(str(error), on_gpu=False) from error
         self._on_gpu = spec.gpu_layers != 0 and devices.has_gpu()
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = spec.gpu_layers
+        params = model_params(spec)
         model = llama_cpp.llama_model_load_from_file(os.fsencode(spec.path), params)
         if not model:
             raise LoadError(
@@ -219,7 +234,7 @@ class Model:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
         if self._is_small:
             few = sum(len(run.tokens) for run in runs) <= FEW_TOKENS
-            llama_cpp.llama_set_n_threads(self._context, 1, 1 if few else self.threads)
+            llama_cpp.llama_set_n_threads(self._context, self._writing, self._writing if few else self.threads)
         return int(llama_cpp.llama_decode(self._context, self._batch.fill(runs)))
 
     def clear(self, sequence: int) -> None:
@@ -326,7 +341,8 @@ class Model:
         usual = llama_cpp.llama_model_n_embd(model) // max(1, llama_cpp.llama_model_n_head(model))
         lengths = (self._metadata(f"{architecture}.attention.{which}_length") for which in ("key", "value"))
         key, value = (int(stated) if stated.isdigit() else usual for stated in lengths)
-        return token_bytes(llama_cpp.llama_model_n_layer(model), llama_cpp.llama_model_n_head_kv(model), key, value)
+        heads, kept_as = llama_cpp.llama_model_n_head_kv(model), (self.spec.cache_type_k, self.spec.cache_type_v)
+        return token_bytes(llama_cpp.llama_model_n_layer(model), heads, key, value, kept_as)
 
     def _open_context(self, *, offloaded: bool) -> Any:
         params = llama_cpp.llama_context_default_params()
@@ -339,10 +355,11 @@ class Model:
         params.n_batch = params.n_ubatch = self._size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
         self._is_small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES and not self.spec.threads
-        params.n_threads = 1 if self._is_small else self.threads
-        # On a processor flash attention makes a prompt slower to read. But it passes over what the texts of one step
-        # need not see of each other, all of which is looked at without it.
-        params.flash_attn_type = AUTO_FLASH if offloaded or self.spec.embedding else NO_FLASH
+        self._writing = self.spec.writing_threads or (1 if self._is_small else self.threads)
+        params.n_threads = self._writing
+        params.flash_attn_type = flash_type(self.spec, offloaded=offloaded)
+        params.type_k = CACHE_NUMBERS[self.spec.cache_type_k]
+        params.type_v = CACHE_NUMBERS[self.spec.cache_type_v]
         params.embeddings = self.spec.embedding
         if self.spec.embedding:
             params.pooling_type = self._pooling()
@@ -364,6 +381,7 @@ class Model:
         llama_cpp.llama_model_desc(self._model, description, VALUE_BYTES)
         template = self._template(None)
         names = {number: name for name, number in POOLINGS.items()}
+        flash, cache_types = self._log.attention()
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         return Report(
             can_offload=devices.has_gpu(),
@@ -386,6 +404,9 @@ class Model:
             writing_threads=llama_cpp.llama_n_threads(self._context),
             has_template=bool(template),
             lookup=self.spec.lookup if self.can_cut() and not self.spec.embedding else 0,
+            batch=self.budget - self.sequences + 1,
+            flash_attention=flash,
+            cache_types=cache_types,
         )
 
     def _template(self, name: bytes | None) -> str:
@@ -405,6 +426,29 @@ class Model:
         buffer = ctypes.create_string_buffer(VALUE_BYTES)
         count = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, VALUE_BYTES)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
+
+
+def model_params(spec: ModelSpec) -> Any:
+    """How llama.cpp is to load the weights. What `tensor_split` points at lives as long as the structure."""
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = spec.gpu_layers
+    params.split_mode = SPLIT_MODES[spec.split_mode]
+    params.main_gpu = spec.main_gpu
+    if spec.tensor_split:
+        places = max(llama_cpp.llama_max_devices(), len(spec.tensor_split))
+        params.tensor_split = (ctypes.c_float * places)(*spec.tensor_split)
+    return params
+
+
+def flash_type(spec: ModelSpec, *, offloaded: bool) -> int:
+    """llama.cpp's number for the flash attention that is asked for."""
+    if spec.flash_attention != "auto":
+        return FLASH_ON if spec.flash_attention == "on" else NO_FLASH
+    if spec.cache_type_v not in WHOLE_CACHE_TYPES:
+        return FLASH_ON
+    # On a processor flash attention makes a prompt slower to read. But it passes over what the texts of one step need
+    # not see of each other, all of which is looked at without it.
+    return AUTO_FLASH if offloaded or spec.embedding else NO_FLASH
 
 
 def usable_processors() -> int:

@@ -12,6 +12,12 @@ from typing import Any, Literal
 LENGTH = struct.Struct(">I")
 LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 
+FlashAttention = Literal["auto", "on", "off"]
+CacheType = Literal["f32", "f16", "q8_0", "q4_0"]
+SplitMode = Literal["layer", "row", "none"]
+WHOLE_CACHE_TYPES = ("f32", "f16")
+"""Those that llama.cpp can keep values in without flash attention."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
@@ -34,6 +40,9 @@ class ModelSpec:
     own for them; else all share a room for so many. `rpc`: devices served elsewhere, host:port with commas; the child
     then keeps its network. `lookup`: the most tokens of an answer that are guessed from what was read, for a step to
     confirm; 0: none.
+    `writing_threads` 0: one for a small model, else as many as read. `flash_attention` auto: on a GPU, where llama.cpp
+    takes it, and where values are kept in few bits, because it must be. `cache_type_…`: how the context is kept.
+    `split_mode`, `main_gpu`, `tensor_split`: how several GPUs share the model, () as they have memory.
     """
 
     path: str
@@ -47,6 +56,13 @@ class ModelSpec:
     cells: int = 0
     rpc: str = ""
     lookup: int = 0
+    writing_threads: int = 0
+    flash_attention: FlashAttention = "auto"
+    cache_type_k: CacheType = "f16"
+    cache_type_v: CacheType = "f16"
+    split_mode: SplitMode = "layer"
+    main_gpu: int = 0
+    tensor_split: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,8 @@ class Report:
     vocabulary's kind; `template` is the family of prompt format, `thinks` whether it asks for an empty thought,
     `has_template` whether the file says anything of it.
     `has_network`: the system did not let the child give its network up. `lookup`: as asked for, 0 where the model's
-    memory cannot take tokens back.
+    memory cannot take tokens back. `flash_attention` and `cache_types` (of keys
+    and values) are what llama.cpp made of what was asked; "" where it did not say.
     """
 
     can_offload: bool
@@ -174,6 +191,9 @@ class Report:
     writing_threads: int = 1
     has_template: bool = True
     lookup: int = 0
+    batch: int = 0
+    flash_attention: str = ""
+    cache_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from bot.generation.sequence import (
 from bot.generation.steps import Steps
 
 READ_BYTES = 1 << 16
-FILE_TYPES = {"q4_0": 2, "q8_0": 7, "f16": 1}
+FILE_TYPES = {"q4_0": 2, "q4_1": 3, "q8_0": 7, "f16": 1}
 USAGE_EXIT, FAILED_EXIT = 2, 1
 
 

@@ -84,7 +84,8 @@ def overflow_of(case, tokens_of, counted_by):
     chat = ChatModel(None, "", count, SimpleNamespace(ready=ready), case["usual_budget"], case["max_tokens"])
 
     async def fit():
-        return await fitted(passages_of(case["said"]), asked, turns, await chat.prompt_budget(), count)
+        budget = await chat.prompt_budget()
+        return await fitted(passages_of(case["said"]), asked, turns, budget.tokens, count)
 
     prompt = asyncio.run(fit())
     segments = render([turn_of(message) for message in prompt.messages], case["family"])

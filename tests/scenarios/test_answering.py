@@ -26,13 +26,17 @@ async def test_a_question_is_answered_with_a_citation_that_resolves(opened):
     assert "three outages" in streamed
     document = answer_document(answer)
     assert set(document) == {
-        "answer", "outcome", "citations", "scope", "nearest", "people", "model", "tokens", "timings_ms",
+        "answer", "outcome", "citations", "scope", "nearest", "people", "model", "tokens", "timings_ms", "prompt",
     }  # fmt: skip
     assert set(document["citations"][0]) == {
         "n", "platform", "message_id", "channel", "author", "ts", "permalink", "quote",
     }  # fmt: skip
     assert document["scope"]["audience"] == "operator (every channel)"
     assert set(document["timings_ms"]) == {"queue", "memory", "retrieval", "prefill", "generation", "total"}
+    assert document["prompt"] == {
+        "budget_tokens": 2000, "passages_given": 2, "passages_left_out": 0, "prefill_tokens_per_s": None,
+        "decode_tokens_per_s": None, "target_s": 0.0, "why": "setting",
+    }  # fmt: skip
 
 
 async def test_what_is_not_known_is_declined_with_where_it_looked(opened):

@@ -11,6 +11,7 @@ import pytest
 from bot.chain import Limits, Parts
 from bot.conversation import Answer, Fragment, Outcome, Question, Request, Task
 from bot.errors import ModelUnavailable
+from bot.generation.pace import Budget
 from bot.sufficiency import Sufficiency
 from bot.summarising import summary_events
 from knowledge.access import Access
@@ -257,7 +258,7 @@ async def test_the_prompt_keeps_to_its_budget_and_the_best_lines_stay(world):
     world.with_model(bullets)
 
     async def short():
-        return 600
+        return Budget(600, "setting")
 
     world.parts = replace(world.parts, limits=Limits(short, 5))
     await world.summary()

@@ -1,0 +1,50 @@
+"""What is set of the engine reaches llama.cpp."""
+
+import pytest
+
+from bot.generation.engine import Engine
+from bot.generation.model_files import default_chat_model
+from bot.generation.sequence import Finished, Generate, ModelSpec, Segment
+
+pytestmark = pytest.mark.model
+
+
+async def loaded(path, **options):
+    engine = Engine(ModelSpec(str(path), n_ctx=512, gpu_layers=0, **options))
+    try:
+        report = await engine.start()
+        request = Generate(engine.new_request_id(), (Segment("The capital of France is"),), max_tokens=4)
+        end = [event async for event in engine.stream(request)][-1]
+        return report, end
+    finally:
+        await engine.close()
+
+
+async def test_threads_batch_attention_and_cache_reach_llama_cpp(tmp_path):
+    path = default_chat_model(tmp_path)
+    usual, _ = await loaded(path)
+    assert (usual.batch, usual.flash_attention, usual.cache_types) == (128, "disabled", ("f16", "f16"))
+    assert usual.writing_threads == 1
+    options = {"threads": 1, "writing_threads": 2, "batch": 48, "flash_attention": "on", "cache_type_k": "q8_0"}
+    report, end = await loaded(path, **options)
+    assert (report.threads, report.writing_threads, report.batch) == (1, 2, 48)
+    assert (report.flash_attention, report.cache_types) == ("enabled", ("q8_0", "f16"))
+    assert isinstance(end, Finished)
+    assert end.new_tokens == 4
+
+
+async def test_values_in_few_bits_take_the_flash_attention_that_they_need(tmp_path):
+    report, end = await loaded(default_chat_model(tmp_path), cache_type_k="q4_0", cache_type_v="q8_0")
+    assert (report.flash_attention, report.cache_types) == ("enabled", ("q4_0", "q8_0"))
+    assert end.new_tokens == 4
+
+
+def test_how_several_gpus_share_a_model_reaches_llama_cpp():
+    from bot.generation.runner import model_params
+
+    spec = ModelSpec("m.gguf", gpu_layers=7, split_mode="row", main_gpu=1, tensor_split=(3.0, 1.0))
+    params = model_params(spec)
+    assert (params.n_gpu_layers, params.split_mode, params.main_gpu) == (7, 2, 1)
+    assert [params.tensor_split[place] for place in range(2)] == [3.0, 1.0]
+    usual = model_params(ModelSpec("m.gguf"))
+    assert (usual.n_gpu_layers, usual.split_mode, usual.main_gpu, bool(usual.tensor_split)) == (-1, 1, 0, False)

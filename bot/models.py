@@ -15,7 +15,8 @@ from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
 from bot.generation.loading import check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
-from bot.generation.remote import RemoteEmbedder, remote_chat_model
+from bot.generation.remote import RemoteEmbedder
+from bot.generation.remote_chat import about_tokens, remote_chat_model
 from bot.generation.sequence import ModelSpec
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count
@@ -27,8 +28,6 @@ PROMPT_TOKENS_ELSEWHERE = 3000
 TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
 SMALL_MODEL_BYTES = 500_000_000
-# A server does not count for us. Latin text has about four characters a token, Chinese one.
-CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +127,14 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
                 "THREADLORE_MODEL__NAME: name the model that the server at THREADLORE_MODEL__URL runs."
             )
         remote = remote_chat_model(
-            spec.url, spec.name, api_key=spec.api_key, temperature=spec.temperature, max_tokens=spec.max_tokens
+            spec.url,
+            spec.name,
+            api_key=spec.api_key,
+            temperature=spec.temperature,
+            max_tokens=spec.max_tokens,
+            parallel=spec.parallel,
         )
+        stack.push_async_callback(remote.close)
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens)
     path = spec.path or default_chat_model(home)
     engine = Engine(
@@ -164,7 +169,7 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             raise BadConfiguration(
                 "THREADLORE_EMBEDDING__NAME: name the model that the server at THREADLORE_EMBEDDING__URL runs."
             )
-        return await RemoteEmbedder.open(
+        remote = await RemoteEmbedder.open(
             spec.url,
             spec.name,
             api_key=spec.api_key,
@@ -172,6 +177,8 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             query_prefix=spec.query_prefix,
             passage_prefix=spec.passage_prefix,
         )
+        stack.push_async_callback(remote.close)
+        return remote
     path = spec.path or default_embedding_model(home)
     if path.is_file():
         await asyncio.to_thread(_verify, path, None, home)
@@ -191,7 +198,4 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
 
 async def estimate(texts: Sequence[str]) -> list[int]:
     """About how many tokens each text has, on the safe side, for models that run elsewhere."""
-    return [
-        sum(1 for character in text if not character.isascii()) + len(text) // CHARACTERS_PER_TOKEN + 1
-        for text in texts
-    ]
+    return [about_tokens(text) for text in texts]

@@ -1,0 +1,238 @@
+"""A chat model behind a URL, with the same manners as the local one: it streams, ends when closed, and never hangs."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict, PrivateAttr
+
+from bot.errors import ModelUnavailable
+from bot.generation.server_faults import AWAY, BrokeOff, reached_server
+
+# The client itself tries thrice until a server answers at all; this is for one that breaks off behind that.
+TRIES = 2
+PAUSE_SECONDS = 1.0
+CONNECT_SECONDS = 5.0
+NO_KEY = "none"  # local servers want no key, the client wants a string
+# Latin text has about four characters a token, Chinese one.
+CHARACTERS_PER_TOKEN = 4
+
+
+class RemoteChatModel(BaseChatModel):
+    """A chat model on a server. Asynchronous only; closing the stream ends the request, and so the server's work.
+
+    At most `parallel` requests are under way. `wall_seconds`: the longest to wait for one answer, all tries together;
+    a server that reads a long prompt is silent too. `silence_seconds`: the longest between two pieces of it. Time in
+    which the reader of the stream does something else is not counted, nor is waiting for a turn.
+
+    `response_metadata` gains `prefill_ms` (until the first text) and `generation_ms`, measured here; where the server
+    counts no tokens, `usage_metadata` is about right, and `usage` says `estimated`.
+    Errors: `ModelUnavailable`, whose sentence is for the operator; `QuestionTooLong`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    inner: BaseChatModel
+    max_tokens: int = 512
+    parallel: int = 1
+    wall_seconds: float = 120.0
+    silence_seconds: float = 30.0
+    client: Any = None
+    _turns: asyncio.Semaphore = PrivateAttr()
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Makes the turns."""
+        self._turns = asyncio.Semaphore(self.parallel)
+
+    @property
+    def _llm_type(self) -> str:
+        return "threadlore-remote"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return self.inner._get_ls_params(stop=stop, **kwargs)  # noqa: SLF001 -- the same method of the same class
+
+    async def close(self) -> None:
+        """Closes the connections to the server."""
+        if self.client is not None:
+            await self.client.aclose()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- astream reports the tokens itself
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        told = Told()
+        async with self._turns:
+            told.asked = time.perf_counter()
+            async with aclosing(self._pieces(messages, stop, self._options(kwargs), told)) as pieces:
+                async for piece in pieces:
+                    yield ChatGenerationChunk(message=piece.model_copy(update={"chunk_position": None}))
+        yield ChatGenerationChunk(message=told.last_chunk(messages))
+
+    async def _pieces(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """The answer; asked for again when the server breaks off, as long as nothing of it was told."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                async with aclosing(self._one_try(messages, stop, options, told)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+            except ModelUnavailable as error:
+                away = str(error) == AWAY or isinstance(error, BrokeOff)
+                if told.pieces and away:
+                    raise BrokeOff from error
+                if not away or not tries_left or told.waited + PAUSE_SECONDS > self.wall_seconds:
+                    raise
+            else:
+                return
+            told.waited += PAUSE_SECONDS
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _one_try(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        ended = False
+        with reached_server():
+            stream = cast("AsyncGenerator[AIMessageChunk, None]", self.inner.astream(messages, stop=stop, **options))
+            async with aclosing(stream) as chunks:
+                while (chunk := await self._next(chunks, told)) is not None:
+                    ended = ended or bool(chunk.response_metadata.get("finish_reason"))
+                    told.read(chunk)
+                    if chunk.content or chunk.usage_metadata or chunk.response_metadata:
+                        yield chunk
+        if not ended:
+            raise BrokeOff
+
+    async def _next(self, chunks: AsyncGenerator[AIMessageChunk, None], told: "Told") -> AIMessageChunk | None:
+        """The next chunk, None after the last. Errors: TimeoutError, when it is too long in coming."""
+        left = self.wall_seconds - told.waited
+        if told.pieces:
+            left = min(left, self.silence_seconds)
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(max(left, 0.0)):
+                return await anext(chunks, None)
+        finally:
+            told.waited += time.perf_counter() - began
+
+    def _options(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What goes to the server beside the messages.
+
+        LangChain would say `max_completion_tokens`, which some servers, llama-cpp-python's among them, do not know:
+        they would write until their context is full.
+        """
+        options = dict(given)
+        extra = {"max_tokens": options.pop("max_tokens", self.max_tokens), **(options.pop("extra_body", None) or {})}
+        return {**options, "extra_body": extra}
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        whole = AIMessageChunk(content="")
+        async for chunk in self._astream(messages, stop, run_manager, **kwargs):
+            whole += chunk.message  # type: ignore[assignment] # chunks add up to a chunk
+        message = AIMessage(
+            content=whole.content, usage_metadata=whole.usage_metadata, response_metadata=whole.response_metadata
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        raise NotImplementedError("This chat model is asynchronous only: use ainvoke or astream.")
+
+
+class Told:
+    """What was heard of one answer, and when. Seconds."""
+
+    def __init__(self) -> None:
+        self.asked = self.first = self.waited = 0.0
+        self.pieces = 0
+        self.counted = False
+
+    def read(self, chunk: AIMessageChunk) -> None:
+        """Takes in one chunk."""
+        self.counted = self.counted or chunk.usage_metadata is not None
+        if chunk.content:
+            self.first = self.first or time.perf_counter()
+            self.pieces += 1
+
+    def last_chunk(self, messages: list[BaseMessage]) -> AIMessageChunk:
+        """What is known at the end. A piece is mostly one token."""
+        ended = time.perf_counter()
+        first = self.first or ended
+        times = {
+            "prefill_ms": round((first - self.asked) * 1000, 2),
+            "generation_ms": round((ended - first) * 1000, 2),
+        }
+        if self.counted:
+            return AIMessageChunk(content="", chunk_position="last", response_metadata=times)
+        read = sum(about_tokens(str(message.text)) for message in messages)
+        usage = UsageMetadata(input_tokens=read, output_tokens=self.pieces, total_tokens=read + self.pieces)
+        return AIMessageChunk(
+            content="", chunk_position="last", response_metadata={**times, "usage": "estimated"}, usage_metadata=usage
+        )
+
+
+def about_tokens(text: str) -> int:
+    """How many tokens a text has, on the safe side, for a model whose vocabulary is elsewhere."""
+    return sum(1 for character in text if not character.isascii()) + len(text) // CHARACTERS_PER_TOKEN + 1
+
+
+def remote_chat_model(
+    url: str,
+    model: str,
+    *,
+    api_key: str = "",
+    temperature: float = 0.0,
+    max_tokens: int = 512,
+    seed: int | None = None,
+    parallel: int = 1,
+    wall_seconds: float = 120.0,
+    silence_seconds: float = 30.0,
+) -> RemoteChatModel:
+    """The chat model `model` of the server at `url` (the address that ends in /v1). Close it when done."""
+    from langchain.chat_models import init_chat_model
+    from openai import DefaultAsyncHttpxClient, Timeout
+
+    timeout = Timeout(wall_seconds, connect=CONNECT_SECONDS)
+    client = DefaultAsyncHttpxClient(timeout=timeout)
+    inner = init_chat_model(
+        model,
+        model_provider="openai",
+        base_url=url,
+        api_key=api_key or NO_KEY,
+        temperature=temperature,
+        seed=seed,
+        timeout=timeout,
+        stream_chunk_timeout=None,
+        max_retries=2,
+        stream_usage=True,
+        http_async_client=client,
+    )
+    return RemoteChatModel(
+        inner=inner,
+        max_tokens=max_tokens,
+        parallel=parallel,
+        wall_seconds=wall_seconds,
+        silence_seconds=silence_seconds,
+        client=client,
+    )

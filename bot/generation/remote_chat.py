@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.language_models.chat_models import agenerate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, PrivateAttr
 
 from bot.errors import ModelUnavailable
-from bot.generation.server_faults import AWAY, BrokeOff, reached_server
+from bot.generation.server_faults import AWAY, BROKE_OFF, NOTHING, BrokeOff, reached_server
 
 # The client itself tries thrice until a server answers at all; this is for one that breaks off behind that.
 TRIES = 2
@@ -75,12 +76,12 @@ class RemoteChatModel(BaseChatModel):
             told.asked = time.perf_counter()
             async with aclosing(self._pieces(messages, stop, self._options(kwargs), told)) as pieces:
                 async for piece in pieces:
-                    yield ChatGenerationChunk(message=piece.model_copy(update={"chunk_position": None}))
+                    yield piece
         yield ChatGenerationChunk(message=told.last_chunk(messages))
 
     async def _pieces(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
-    ) -> AsyncGenerator[AIMessageChunk, None]:
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         """The answer; asked for again when the server breaks off, as long as nothing of it was told."""
         for tries_left in reversed(range(TRIES)):
             try:
@@ -100,20 +101,24 @@ class RemoteChatModel(BaseChatModel):
 
     async def _one_try(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        ended = False
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
+        heard = ended = False
         with reached_server():
-            stream = cast("AsyncGenerator[AIMessageChunk, None]", self.inner.astream(messages, stop=stop, **options))
-            async with aclosing(stream) as chunks:
+            # Not `astream`, which would report everything to LangChain's callbacks a second time.
+            stream = self.inner._astream(messages, stop=stop, **options)  # noqa: SLF001
+            async with aclosing(cast("AsyncGenerator[ChatGenerationChunk, None]", stream)) as chunks:
                 while (chunk := await self._next(chunks, told)) is not None:
-                    ended = ended or bool(chunk.response_metadata.get("finish_reason"))
-                    told.read(chunk)
-                    if chunk.content or chunk.usage_metadata or chunk.response_metadata:
-                        yield chunk
+                    heard = True
+                    ended = ended or bool((chunk.generation_info or {}).get("finish_reason"))
+                    told.read(chunk.message)
+                    chunk.message = chunk.message.model_copy(update={"chunk_position": None})
+                    yield chunk
         if not ended:
-            raise BrokeOff
+            raise BrokeOff(BROKE_OFF if heard else NOTHING)
 
-    async def _next(self, chunks: AsyncGenerator[AIMessageChunk, None], told: "Told") -> AIMessageChunk | None:
+    async def _next(
+        self, chunks: AsyncGenerator[ChatGenerationChunk, None], told: "Told"
+    ) -> ChatGenerationChunk | None:
         """The next chunk, None after the last. Errors: TimeoutError, when it is too long in coming."""
         left = self.wall_seconds - told.waited
         if told.pieces:
@@ -142,13 +147,7 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        whole = AIMessageChunk(content="")
-        async for chunk in self._astream(messages, stop, run_manager, **kwargs):
-            whole += chunk.message  # type: ignore[assignment] # chunks add up to a chunk
-        message = AIMessage(
-            content=whole.content, usage_metadata=whole.usage_metadata, response_metadata=whole.response_metadata
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
 
     def _generate(
         self,
@@ -168,10 +167,10 @@ class Told:
         self.pieces = 0
         self.counted = False
 
-    def read(self, chunk: AIMessageChunk) -> None:
+    def read(self, message: BaseMessage) -> None:
         """Takes in one chunk."""
-        self.counted = self.counted or chunk.usage_metadata is not None
-        if chunk.content:
+        self.counted = self.counted or getattr(message, "usage_metadata", None) is not None
+        if message.content:
             self.first = self.first or time.perf_counter()
             self.pieces += 1
 

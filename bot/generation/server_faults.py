@@ -21,14 +21,18 @@ REFUSED = "The model server refused the request (HTTP {status}). Check that the 
 BROKEN = "The model server failed over the request (HTTP {status}). Its own log says why."
 UNREADABLE = "What the model server sends cannot be read. Is its address in the settings the one that ends in /v1?"
 BROKE_OFF = "The model server broke off before the answer was complete."
+NOTHING = (
+    "The model server sent no answer. Does its address in the settings end in /v1, and can it hold prompts as long as "
+    "THREADLORE_MODEL__PROMPT_TOKENS allows?"
+)
 TOO_MANY, LAST_REFUSAL = 429, 499
 
 
 class BrokeOff(ModelUnavailable):
     """The stream ended before the answer did."""
 
-    def __init__(self) -> None:
-        super().__init__(BROKE_OFF)
+    def __init__(self, sentence: str = BROKE_OFF) -> None:
+        super().__init__(sentence)
 
 
 @contextmanager

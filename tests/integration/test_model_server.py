@@ -182,7 +182,7 @@ class Trusting(RemoteChatModel):
     """The mutant: where the stream ends, the answer ends."""
 
     async def _one_try(self, messages, stop, options, told):
-        async for chunk in self.inner.astream(messages, stop=stop, **options):
+        async for chunk in self.inner._astream(messages, stop=stop, **options):
             yield chunk
 
 
@@ -227,7 +227,7 @@ ERRORS = {
     "no such model": (refuse(404, "the model m does not exist"), server_faults.NAME),
     "a request it does not take": (refuse(422), server_faults.REFUSED.format(status=422)),
     "an error of its own": (refuse(500, retry_after_ms="10"), server_faults.BROKEN.format(status=500)),
-    "a page": (send_body(b"<html>Welcome</html>", "text/html"), server_faults.UNREADABLE),
+    "a page": (send_body(b"<html>Welcome</html>", "text/html"), server_faults.NOTHING),
     "no JSON": (send_body(b"data: {broken\n\n"), server_faults.UNREADABLE),
     "another document": (send_body(b'data: {"choices": [{"delta": 7}]}\n\n'), server_faults.UNREADABLE),
     "a list": (send_body(b"data: [1, 2]\n\n"), server_faults.UNREADABLE),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from bot.errors import DependencyDown
@@ -32,9 +33,17 @@ class Timed:
 
 
 async def measured(
-    spec: ModelSpec, concurrencies: Sequence[int], prompt_tokens: int, new_tokens: int, on_progress: Callable[[], None]
+    spec: ModelSpec,
+    concurrencies: Sequence[int],
+    prompt_tokens: int,
+    new_tokens: int,
+    on_progress: Callable[[], None],
+    *,
+    trace: Path | None = None,
 ) -> dict[str, Any]:
     """The document of the command. Each of `concurrencies` askers asks twice, the second time when he has his answer.
+
+    `trace`: a file that holds the steps of the last run when all is done.
 
     Errors: `StartupError`, `ModelUnavailable`.
     """
@@ -42,11 +51,13 @@ async def measured(
     runs, sizes = [], (0, 0)
     report: Report | None = None
     for askers in concurrencies:
-        engine = Engine(replace(spec, parallel=askers))
+        engine = Engine(replace(spec, parallel=askers, trace=str(trace or "")))
         try:
             report = await engine.start()
             prompts = await prompts_of(engine.count, report, ROUNDS * askers + 1, prompt_tokens)
             sizes = await _warm(engine, prompts.pop(), static_of(report))
+            if trace is not None:
+                await asyncio.to_thread(trace.write_bytes, b"")  # asked to warm up, nobody saw it
             ours, ours_seconds = await _ours(engine, prompts, askers, new_tokens, static_of(report))
         finally:
             await engine.close()

@@ -30,6 +30,7 @@ class ModelSpec:
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
     0 chooses by device. `pooling` "": what the file says, else mean. `parallel`: sequences written at once, each of
     at most `n_ctx` tokens. `cells` 0: each has a room of its own for them; else all share a room for so many.
+    `trace`: a file to which each step is written down, see `bot.generation.trace`; "": none.
     """
 
     path: str
@@ -42,6 +43,7 @@ class ModelSpec:
     pooling: Literal["", "mean", "cls", "last"] = ""
     parallel: int = 1
     cells: int = 0
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

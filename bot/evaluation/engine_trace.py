@@ -76,9 +76,12 @@ def _step(rows: dict[str, Row], note: dict[str, Any], zero: float) -> Step:
     began, ended = note["from"] - zero, note["to"] - zero
     read = written = 0
     for request_id in note["preempted"]:
-        rows[request_id].preempted.append(began)
+        if request_id in rows:
+            rows[request_id].preempted.append(began)
     for request_id, slot, start, count, ends in note["slices"]:
-        row = rows.setdefault(request_id, Row(request_id, began))
+        row = rows.get(request_id)
+        if row is None:  # from before the trace was emptied: its last step is written down when it has its answer
+            continue
         row.sequence = slot
         if row.left is not None:  # it left in this very step, which is written down when it ends
             row.left = max(row.left, ended)

@@ -13,10 +13,11 @@ from bot.errors import BadConfiguration
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
+from bot.generation.heard import about_tokens
 from bot.generation.loading import check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.remote import RemoteEmbedder
-from bot.generation.remote_chat import about_tokens, remote_chat_model
+from bot.generation.remote_chat import remote_chat_model
 from bot.generation.sequence import ModelSpec
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count

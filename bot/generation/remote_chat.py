@@ -9,21 +9,19 @@ from typing import Any, cast
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 from langchain_core.language_models.chat_models import agenerate_from_stream
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, PrivateAttr
 
 from bot.errors import ModelUnavailable
-from bot.generation.server_faults import AWAY, BROKE_OFF, NOTHING, BrokeOff, reached_server
+from bot.generation.heard import Heard
+from bot.generation.server_faults import BROKE_OFF, NOTHING, BrokeOff, reached_server
 
 # The client itself tries thrice until a server answers at all; this is for one that breaks off behind that.
 TRIES = 2
 PAUSE_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 NO_KEY = "none"  # local servers want no key, the client wants a string
-# Latin text has about four characters a token, Chinese one.
-CHARACTERS_PER_TOKEN = 4
 
 
 class RemoteChatModel(BaseChatModel):
@@ -71,64 +69,65 @@ class RemoteChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 -- astream reports the tokens itself
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        told = Told()
+        heard = Heard()
         async with self._turns:
-            told.asked = time.perf_counter()
-            async with aclosing(self._pieces(messages, stop, self._options(kwargs), told)) as pieces:
+            heard.asked = time.perf_counter()
+            async with aclosing(self._pieces(messages, stop, self._options(kwargs), heard)) as pieces:
                 async for piece in pieces:
                     yield piece
-        yield ChatGenerationChunk(message=told.last_chunk(messages))
+        yield ChatGenerationChunk(message=heard.last_chunk(messages))
 
     async def _pieces(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], heard: Heard
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         """The answer; asked for again when the server breaks off, as long as nothing of it was told."""
         for tries_left in reversed(range(TRIES)):
             try:
-                async with aclosing(self._one_try(messages, stop, options, told)) as pieces:
+                async with aclosing(self._one_try(messages, stop, options, heard)) as pieces:
                     async for piece in pieces:
                         yield piece
             except ModelUnavailable as error:
-                away = str(error) == AWAY or isinstance(error, BrokeOff)
-                if told.pieces and away:
+                if not isinstance(error, BrokeOff):
+                    raise
+                if heard.pieces:
                     raise BrokeOff from error
-                if not away or not tries_left or told.waited + PAUSE_SECONDS > self.wall_seconds:
+                if not tries_left or heard.waited + PAUSE_SECONDS > self.wall_seconds:
                     raise
             else:
                 return
-            told.waited += PAUSE_SECONDS
+            heard.waited += PAUSE_SECONDS
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _one_try(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], told: "Told"
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any], heard: Heard
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
-        heard = ended = False
+        begun = ended = False
         with reached_server():
             # Not `astream`, which would report everything to LangChain's callbacks a second time.
             stream = self.inner._astream(messages, stop=stop, **options)  # noqa: SLF001
             async with aclosing(cast("AsyncGenerator[ChatGenerationChunk, None]", stream)) as chunks:
-                while (chunk := await self._next(chunks, told)) is not None:
-                    heard = True
+                while (chunk := await self._next(chunks, heard)) is not None:
+                    begun = True
                     ended = ended or bool((chunk.generation_info or {}).get("finish_reason"))
-                    told.read(chunk.message)
+                    heard.read(chunk.message)
                     chunk.message = chunk.message.model_copy(update={"chunk_position": None})
                     yield chunk
         if not ended:
-            raise BrokeOff(BROKE_OFF if heard else NOTHING)
+            raise BrokeOff(BROKE_OFF if begun else NOTHING)
 
     async def _next(
-        self, chunks: AsyncGenerator[ChatGenerationChunk, None], told: "Told"
+        self, chunks: AsyncGenerator[ChatGenerationChunk, None], heard: Heard
     ) -> ChatGenerationChunk | None:
         """The next chunk, None after the last. Errors: TimeoutError, when it is too long in coming."""
-        left = self.wall_seconds - told.waited
-        if told.pieces:
+        left = self.wall_seconds - heard.waited
+        if heard.pieces:
             left = min(left, self.silence_seconds)
         began = time.perf_counter()
         try:
             async with asyncio.timeout(max(left, 0.0)):
                 return await anext(chunks, None)
         finally:
-            told.waited += time.perf_counter() - began
+            heard.waited += time.perf_counter() - began
 
     def _options(self, given: dict[str, Any]) -> dict[str, Any]:
         """What goes to the server beside the messages.
@@ -157,43 +156,6 @@ class RemoteChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         raise NotImplementedError("This chat model is asynchronous only: use ainvoke or astream.")
-
-
-class Told:
-    """What was heard of one answer, and when. Seconds."""
-
-    def __init__(self) -> None:
-        self.asked = self.first = self.waited = 0.0
-        self.pieces = 0
-        self.counted = False
-
-    def read(self, message: BaseMessage) -> None:
-        """Takes in one chunk."""
-        self.counted = self.counted or getattr(message, "usage_metadata", None) is not None
-        if message.content:
-            self.first = self.first or time.perf_counter()
-            self.pieces += 1
-
-    def last_chunk(self, messages: list[BaseMessage]) -> AIMessageChunk:
-        """What is known at the end. A piece is mostly one token."""
-        ended = time.perf_counter()
-        first = self.first or ended
-        times = {
-            "prefill_ms": round((first - self.asked) * 1000, 2),
-            "generation_ms": round((ended - first) * 1000, 2),
-        }
-        if self.counted:
-            return AIMessageChunk(content="", chunk_position="last", response_metadata=times)
-        read = sum(about_tokens(str(message.text)) for message in messages)
-        usage = UsageMetadata(input_tokens=read, output_tokens=self.pieces, total_tokens=read + self.pieces)
-        return AIMessageChunk(
-            content="", chunk_position="last", response_metadata={**times, "usage": "estimated"}, usage_metadata=usage
-        )
-
-
-def about_tokens(text: str) -> int:
-    """How many tokens a text has, on the safe side, for a model whose vocabulary is elsewhere."""
-    return sum(1 for character in text if not character.isascii()) + len(text) // CHARACTERS_PER_TOKEN + 1
 
 
 def remote_chat_model(

@@ -29,7 +29,7 @@ TOO_MANY, LAST_REFUSAL = 429, 499
 
 
 class BrokeOff(ModelUnavailable):
-    """The stream ended before the answer did."""
+    """The connection ended before the answer did, or could not be made: another try may help."""
 
     def __init__(self, sentence: str = BROKE_OFF) -> None:
         super().__init__(sentence)
@@ -62,7 +62,7 @@ def fault_of(error: Exception) -> BotError:
         case APIStatusError():
             return _refusal(error.status_code, str(error))
         case APIConnectionError() | OSError():
-            return ModelUnavailable(AWAY)
+            return BrokeOff(AWAY)
         case APIError() if not isinstance(error, APIResponseValidationError):  # told in the midst of a stream
             return BrokeOff()
         case _:

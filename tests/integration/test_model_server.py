@@ -181,7 +181,7 @@ async def test_an_answer_that_breaks_off_behind_its_first_word_is_not_begun_anew
 class Trusting(RemoteChatModel):
     """The mutant: where the stream ends, the answer ends."""
 
-    async def _one_try(self, messages, stop, options, told):
+    async def _one_try(self, messages, stop, options, heard):
         async for chunk in self.inner._astream(messages, stop=stop, **options):
             yield chunk
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 
+from bot.config import ModelSettings, Settings
 from bot.errors import ModelUnavailable, QuestionTooLong
 from bot.generation import remote_chat, server_faults
 from bot.generation.remote import RemoteEmbedder
 from bot.generation.remote_chat import RemoteChatModel, remote_chat_model
 from bot.generation.server_faults import BrokeOff
+from bot.wiring import chat_of
 from knowledge.errors import EmbeddingUnavailable
 from tests.fakes.model_server import (
     break_off,
@@ -87,6 +89,17 @@ async def test_where_the_server_counts_nothing_the_count_is_an_estimate_and_says
     assert answer.usage_metadata["output_tokens"] == 3
     assert answer.usage_metadata["input_tokens"] > 0
     assert answer.response_metadata["usage"] == "estimated"
+
+
+async def test_the_settings_reach_the_model_and_leaving_closes_its_connections(server):
+    settings = ModelSettings(url=server.url, name="m", api_key=KEY, parallel=3, max_tokens=33, temperature=0.2)
+    async with AsyncExitStack() as stack:
+        chat = await chat_of(Settings(_env_file=None, model=settings), stack)
+        assert (await chat.model.ainvoke("why?")).text == "We chose Postgres."
+        assert chat.model.parallel == 3
+    assert (server.asked[0]["max_tokens"], server.asked[0]["temperature"]) == (33, 0.2)
+    assert server.keys == [f"Bearer {KEY}"]
+    assert chat.model.client.is_closed
 
 
 # ---- ending, and not too much at once -------------------------------------------------------------

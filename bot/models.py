@@ -13,10 +13,12 @@ from bot.errors import BadConfiguration
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
+from bot.generation.heard import about_tokens
 from bot.generation.loading import check_gguf, check_sha256
 from bot.generation.model_files import default_chat_model, default_embedding_model
 from bot.generation.pace import Budget, affordable
-from bot.generation.remote import RemoteEmbedder, remote_chat_model
+from bot.generation.remote import RemoteEmbedder
+from bot.generation.remote_chat import remote_chat_model
 from bot.generation.reranker import LlamaReranker
 from bot.generation.sequence import CacheType, FlashAttention, Lora, ModelSpec, Report, SplitMode
 from bot.generation.shelf import Shelf, adapters_directory
@@ -52,8 +54,6 @@ TEMPLATE_TOKENS = 64
 SMALL_MODEL_BYTES = 500_000_000
 # A question and the longest passage, which has about 300 tokens in English and 800 in Chinese.
 RERANKER_TOKENS = 1024
-# A server does not count for us. Latin text has about four characters a token, Chinese one.
-CHARACTERS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,9 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             api_key=spec.api_key,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens,
+            parallel=spec.parallel,
         )
+        stack.push_async_callback(remote.close)
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens, adapters=lambda: names)
     tuned = await asyncio.to_thread(tuned_for, spec.path, home)
     # A checksum that somebody set is that of the usual file.
@@ -281,7 +283,7 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             raise BadConfiguration(
                 "THREADLORE_EMBEDDING__NAME: name the model that the server at THREADLORE_EMBEDDING__URL runs."
             )
-        return await RemoteEmbedder.open(
+        remote = await RemoteEmbedder.open(
             spec.url,
             spec.name,
             api_key=spec.api_key,
@@ -289,6 +291,8 @@ async def open_embedding_model(spec: EmbeddingSpec, home: Path, stack: AsyncExit
             query_prefix=spec.query_prefix,
             passage_prefix=spec.passage_prefix,
         )
+        stack.push_async_callback(remote.close)
+        return remote
     path = spec.path or default_embedding_model(home)
     if path.is_file():
         await asyncio.to_thread(_verify, path, None, home)
@@ -326,7 +330,4 @@ async def open_reranker(spec: RerankSpec, home: Path, stack: AsyncExitStack) -> 
 
 async def estimate(texts: Sequence[str]) -> list[int]:
     """About how many tokens each text has, on the safe side, for models that run elsewhere."""
-    return [
-        sum(1 for character in text if not character.isascii()) + len(text) // CHARACTERS_PER_TOKEN + 1
-        for text in texts
-    ]
+    return [about_tokens(text) for text in texts]

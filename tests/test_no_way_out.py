@@ -19,6 +19,7 @@ WORDS = (
     "bot.admission",
     "bot.generation.chat_model",
     "bot.generation.remote",
+    "bot.generation.remote_chat",
 )
 # What an order sets in motion: erasing, learning, settings, jobs, and everything that can call a platform.
 POWERS = (

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.table import Table
 from bot.config import load_settings
 from bot.errors import BadConfiguration
 from bot.evaluation.engine_speed import measured
+from bot.evaluation.report_file import check_report, draw_trace
 from bot.terminal import out, print_json, progress, run
 from bot.wiring import chat_of
 
@@ -21,8 +23,13 @@ def engine(
     concurrency: Annotated[str, typer.Option(help="How many ask at once; several numbers, with commas.")] = "1,4,8",
     prompt_tokens: Annotated[int, typer.Option(min=200, max=8000, help="Length of a prompt.")] = 600,
     new_tokens: Annotated[int, typer.Option(min=2, max=1000, help="Length of an answer.")] = 64,
+    *,
     server: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="llama.cpp's llama-server, to be asked the same.")
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--trace", metavar="FILE.svg", help="Draw what was done in each step of the last run."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -30,15 +37,26 @@ def engine(
     askers = _numbers(concurrency)
 
     async def work() -> None:
+        check_report(picture, "--trace")
         async with AsyncExitStack() as stack:
+            folder = stack.enter_context(TemporaryDirectory(prefix="threadlore-trace-"))
+            trace = None if picture is None else Path(folder, "steps")
             chat = await chat_of(load_settings(), stack)
             if chat.engine is None:
                 raise BadConfiguration("THREADLORE_MODEL__URL: a model on a server is measured there; unset it.")
             with progress("runs") as shown:
                 task = shown.add_task("Asking", total=(2 if server is None else 3) * len(askers))
                 document = await measured(
-                    chat.engine.spec, askers, prompt_tokens, new_tokens, lambda: shown.advance(task), server=server
+                    chat.engine.spec,
+                    askers,
+                    prompt_tokens,
+                    new_tokens,
+                    lambda: shown.advance(task),
+                    server=server,
+                    trace=trace,
                 )
+            if picture is not None and trace is not None:
+                draw_trace(trace, picture)
         if as_json:
             print_json(document)
             return

@@ -41,21 +41,25 @@ async def measured(
     on_progress: Callable[[], None],
     *,
     server: Path | None = None,
+    trace: Path | None = None,
 ) -> dict[str, Any]:
     """The document of the command. Each of `concurrencies` askers asks twice, the second time when he has his answer.
 
-    `server`: llama.cpp's own, to be asked the same.
+    `server`: llama.cpp's own, to be asked the same. `trace`: a file that holds the steps of the last run when all is
+    done.
     Errors: `StartupError`, `ModelUnavailable`.
     """
     spec = replace(spec, n_ctx=max(512, prompt_tokens + new_tokens + ROOM))
     runs, sizes = [], (0, 0)
     report: Report | None = None
     for askers in concurrencies:
-        engine = Engine(replace(spec, parallel=askers))
+        engine = Engine(replace(spec, parallel=askers, trace=str(trace or "")))
         try:
             report = await engine.start()
             prompts = await prompts_of(engine.count, report, ROUNDS * askers + 1, prompt_tokens)
             sizes = await _warm(engine, prompts.pop(), static_of(report))
+            if trace is not None:
+                await asyncio.to_thread(trace.write_bytes, b"")  # asked to warm up, nobody saw it
             ours, ours_seconds = await _ours(engine, prompts, askers, new_tokens, static_of(report))
         finally:
             await engine.close()

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from bot.evaluation.engine_trace import Row, Run
 from bot.evaluation.published import FALSELY_AT_MOST, NOMIRACL, REFUSE_AT_LEAST
 
 INK = "#010203"
@@ -129,6 +130,48 @@ def _curve(ax: Axes, entry: Mapping[str, Any], colour: str, line: str) -> None:
     points = [(point["falsely_refused"], point["refused"]) for point in entry.get("curve", ())]
     ax.plot(*zip((0.0, 0.0), *sorted(points), strict=True), line, color=colour, lw=1.4, label=_short(entry["name"]))
     ax.plot(entry["falsely_refused"], entry["refused"], "o", color=colour, ms=7, mec=INK, zorder=4)
+
+
+def lanes(run: Run) -> Picture:
+    """One run of the engine: a row for each question, in order of arrival; below, what each step held. On white."""
+
+    def draw(figure: Figure) -> None:
+        figure.set_size_inches(9.5, 2.6 + 0.19 * len(run.rows))
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(0.19 * len(run.rows) + 0.4, 1.3))
+        for place, row in enumerate(run.rows):
+            _lane(above, place, row)
+        named = [f"{place + 1} (sequence {row.sequence + 1})" for place, row in enumerate(run.rows)]
+        above.set_yticks(range(len(run.rows)), named)
+        above.set(ylim=(len(run.rows) - 0.4, -0.6), title="questions, in order of arrival")
+        edges = [one.began for one in run.steps] + [one.ended for one in run.steps[-1:]]
+        read = [one.read for one in run.steps]
+        both = [one.read + one.written for one in run.steps]
+        if run.steps:
+            below.stairs(read, edges, fill=True, color=COLOURS[0], label="read of prompts")
+            below.stairs(both, edges, baseline=read, fill=True, color=COLOURS[1], label="written")
+        below.set(xlabel="seconds", ylabel="tokens in a step", xlim=(0, None), ylim=(0, None))
+        handles, labels = _legend([above, below])
+        figure.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
+
+    return Picture(
+        "Questions over time: each waits (line), is read part by part (blue) and answered token by token (orange).",
+        drawn(draw, on_page=False),
+    )
+
+
+def _lane(ax: Axes, place: int, row: Row) -> None:
+    if row.admitted is not None:
+        ax.plot([row.taken, row.admitted], [place, place], color=INK, lw=0.8, label="waits")
+    spans = [(one.began, one.ended - one.began) for one in row.reads]
+    ax.broken_barh(spans, (place - 0.35, 0.7), color=COLOURS[0], ec="white", lw=0.4, label="_")
+    marks: tuple[tuple[Sequence[float], str, str, str], ...] = (
+        (row.wrote, "|", COLOURS[1], "a token"),
+        (row.preempted, "x", COLOURS[6], "gives its place up"),
+        ([] if row.left is None else [row.left], ".", COLOURS[2], "finished"),
+    )
+    for times, shape, colour, label in marks:
+        if times:
+            ax.plot(times, [place] * len(times), shape, color=colour, label=label)
 
 
 def drawn(draw: Callable[[Figure], None], *, on_page: bool = True) -> str:

@@ -43,6 +43,7 @@ class ModelSpec:
     `writing_threads` 0: one for a small model, else as many as read. `flash_attention` auto: on a GPU, where llama.cpp
     takes it, and where values are kept in few bits, because it must be. `cache_type_…`: how the context is kept.
     `split_mode`, `main_gpu`, `tensor_split`: how several GPUs share the model, () as they have memory.
+    `trace`: a file to which each step is written down, see `bot.generation.trace`; "": none.
     """
 
     path: str
@@ -63,6 +64,7 @@ class ModelSpec:
     split_mode: SplitMode = "layer"
     main_gpu: int = 0
     tensor_split: tuple[float, ...] = ()
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

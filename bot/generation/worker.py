@@ -38,6 +38,7 @@ from bot.generation.sequence import (
     take_frames,
 )
 from bot.generation.steps import Steps
+from bot.generation.trace import TracedSteps
 
 READ_BYTES = 1 << 16
 FILE_TYPES = {"q4_0": 2, "q4_1": 3, "q8_0": 7, "f16": 1}
@@ -98,7 +99,7 @@ def serve(pipe: Pipe, *, has_network: bool) -> None:
         return
     pipe.write(Ready(replace(model.report, has_network=has_network)))
     scheduler = Scheduler(slots=model.sequences, context=model.report.n_ctx, cells=model.cells, budget=model.budget)
-    steps = Steps(model, scheduler)
+    steps = TracedSteps(model, scheduler, Path(spec.trace)) if spec.trace else Steps(model, scheduler)
     while True:
         while not len(scheduler) or not pipe.inbox.empty():
             message = pipe.inbox.get()

@@ -10,7 +10,9 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.engine import Engine
 from bot.generation.model_files import default_chat_model
+from bot.generation.remote_chat import RemoteChatModel, remote_chat_model
 from bot.generation.sequence import ModelSpec
+from tests.llama_server import KEY, LlamaServer
 
 
 class BridgedModel(LlamaChatModel):
@@ -75,6 +77,65 @@ class TestRealModel(ChatModelIntegrationTests):
     @property
     def chat_model_params(self):
         return {"engine": Engine(self.spec), "max_tokens": 16}
+
+    @property
+    def has_tool_calling(self):
+        return False
+
+    @property
+    def has_structured_output(self):
+        return False
+
+
+class BridgedRemote(RemoteChatModel):
+    """A model behind a URL with a synchronous side, for the suite's sake: each call has connections of its own."""
+
+    url: str
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        return asyncio.run(self._with_own_connections(lambda model: model._agenerate(messages, stop, **kwargs)))
+
+    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+        async def chunks(model):
+            return [chunk async for chunk in model._astream(messages, stop, **kwargs)]
+
+        yield from asyncio.run(self._with_own_connections(chunks))
+
+    async def _with_own_connections(self, use):
+        model = remote_chat_model(self.url, "small", api_key=KEY, max_tokens=self.max_tokens)
+        try:
+            return await use(model)
+        finally:
+            await model.close()
+
+
+@pytest.fixture(scope="module")
+def llama_server(chat_file, tmp_path_factory):
+    one = LlamaServer(chat_file, tmp_path_factory.mktemp("server") / "log")
+    yield one
+    one.end()
+
+
+@pytest.mark.model
+class TestRealServer(ChatModelIntegrationTests):
+    @pytest.fixture(autouse=True)
+    def _remember_server(self, llama_server):
+        self.url = llama_server.url
+
+    @pytest.fixture
+    async def model(self, llama_server):
+        remote = remote_chat_model(llama_server.url, "small", api_key=KEY)
+        yield BridgedRemote(inner=remote.inner, client=remote.client, max_tokens=16, url=llama_server.url)
+        await remote.close()
+
+    @property
+    def chat_model_class(self):
+        return BridgedRemote
+
+    @property
+    def chat_model_params(self):
+        remote = remote_chat_model(self.url, "small", api_key=KEY)
+        return {"inner": remote.inner, "client": remote.client, "max_tokens": 16, "url": self.url}
 
     @property
     def has_tool_calling(self):

@@ -62,9 +62,9 @@ def slack_settings(database_url, servers):
 
 
 @asynccontextmanager
-async def running(settings, script=first_source, *, delay_seconds=0.0):
-    """The application with everything that `threadlore run` runs."""
-    chat = scripted(script, delay_seconds=delay_seconds)
+async def running(settings, script=first_source, *, delay_seconds=0.0, chat=None):
+    """The application with everything that `threadlore run` runs; `chat` instead of a script is a model of its own."""
+    chat = chat or scripted(script, delay_seconds=delay_seconds)
     async with open_app(settings, model=chat, embedder=WordEmbedding()) as app:
         for adapter in app.adapters:
             await adapter.open(app.desk)

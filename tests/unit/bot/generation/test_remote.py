@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bot.errors import ModelUnavailable
-from bot.generation.remote import RemoteEmbedder, remote_chat_model
+from bot.generation.remote import RemoteEmbedder
+from bot.generation.remote_chat import remote_chat_model
 from knowledge.errors import EmbeddingUnavailable
 
 WORDS = ("We ", "chose ", "Postgres.")

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from typer.testing import CliRunner
 
-from bot.commands.measure import evaluate
+from bot.__main__ import app
 from bot.errors import BadConfiguration, UsageProblem
 from bot.evaluation import report_file
 from bot.evaluation.abstention import Judged, abstention_document
@@ -188,7 +188,7 @@ def test_without_the_library_a_sentence_says_what_to_install(monkeypatch, tmp_pa
         check_report(tmp_path / "page.html")
     check_report(None)
     for kind in ("retrieval", "abstention", "answers"):
-        ended = CliRunner().invoke(evaluate, [kind, "--data", str(tmp_path), "--report", "page.html"])
+        ended = CliRunner().invoke(app, ["eval", kind, "--data", str(tmp_path), "--report", "page.html"])
         assert (ended.exit_code, ended.stdout) == (78, "")
         assert "pip install threadlore[plots]" in ended.stderr
 

@@ -32,7 +32,7 @@ ASKED = (
     "Explain the {} to a visitor.", "Where does the {} get its light?",
 )  # fmt: skip
 CONTEXT, SLOTS = 512, 16
-# The largest seen was 0.16, where 5 of 160 answers of 48 tokens parted from the library's; of 800 later ones, 6 and 0.15.
+# The largest seen was 0.16, where 5 of 160 answers of 48 tokens parted from the library's; later 0.15, 6 of 800.
 MARGIN = 0.4
 
 

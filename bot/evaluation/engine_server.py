@@ -93,7 +93,9 @@ async def llama_server(program: Path, spec: ModelSpec, report: Report, askers: i
             f"{program} cannot be started ({error.strerror}): name llama.cpp's llama-server."
         ) from error
     try:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+        # A connection for each request: the server closes those that it kept, and the next request would be lost.
+        connector = aiohttp.TCPConnector(force_close=True, limit=0)
+        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
             server = LlamaServer(session, f"http://{LOOPBACK}:{port}")
             await _ready(server, process)
             yield server

@@ -57,7 +57,8 @@ async def measured(
         try:
             report = await engine.start()
             prompts = await prompts_of(engine.count, report, ROUNDS * askers + 1, prompt_tokens)
-            sizes = await _warm(engine, prompts.pop(), static_of(report))
+            warmer = prompts.pop()
+            sizes = await _warm(engine, warmer, static_of(report))
             if trace is not None:
                 await asyncio.to_thread(trace.write_bytes, b"")  # asked to warm up, nobody saw it
             ours, ours_seconds = await _ours(engine, prompts, askers, new_tokens, static_of(report))
@@ -65,14 +66,14 @@ async def measured(
             await engine.close()
         on_progress()
         async with _serial(spec, report) as ask:
-            await ask(prompts[-1:], 2)
+            await ask([warmer], 2)
             times = await ask(prompts, new_tokens)
         serial = _asked_by(times, askers, new_tokens)
         on_progress()
         run = _compared(askers, _figures(ours, ours_seconds), _figures(serial, times[-1][1]))
         if server is not None:
             async with llama_server(server, spec, report, askers) as theirs:
-                run |= _beside(run["ours"], await _theirs(theirs, prompts, askers, new_tokens))
+                run |= _beside(run["ours"], await _theirs(theirs, [*prompts, warmer], askers, new_tokens))
             on_progress()
         runs.append(run)
     return {
@@ -118,9 +119,9 @@ async def _ours(
 
 
 async def _theirs(server: LlamaServer, prompts: Prompts, askers: int, new_tokens: int) -> dict[str, Any]:
-    """What llama.cpp's own server makes of the same prompts, asked by as many."""
+    """What llama.cpp's own server makes of the same prompts, asked by as many; the last one only warms it."""
     tokens = [await server.tokens(prompt) for prompt in prompts]
-    await server.timed(tokens[-1], 2)
+    await server.timed(tokens.pop(), 2)
 
     async def asker(place: int) -> list[Timed]:
         return [Timed(*await server.timed(one, new_tokens)) for one in tokens[place::askers]]

@@ -8,7 +8,7 @@ import ctypes
 import sys
 
 import llama_cpp
-from llama_cpp._ggml import libggml
+from llama_cpp.llama_cpp import _lib as libggml  # as in bot.generation.devices
 
 NO_RPC = 3
 CPU = 0

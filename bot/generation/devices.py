@@ -7,7 +7,9 @@ import ctypes
 import socket
 from collections.abc import Iterator
 
-from llama_cpp._ggml import libggml
+# A name in libllama's handle is looked up as libllama itself does. Opened by its own path, ggml could be there twice: a
+# wheel holds copies of it under several names, and each would have a list of devices of its own.
+from llama_cpp.llama_cpp import _lib as libggml
 
 GPU_TYPES = (1, 2)  # GGML_BACKEND_DEVICE_TYPE_GPU, _IGPU; a served device counts as the first
 REACH_SECONDS = 5.0

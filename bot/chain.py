@@ -202,8 +202,9 @@ async def _generate(parts: Parts, asked: Asked) -> AsyncGenerator[AnswerEvent, N
             yield Fragment(rest)
         answer = _cited(asked, harmless(words.everything), sources)
     drawn = drawn_from(answer, asked["question"].text, sources, prompt.turns)
-    answer = replace(answer, tokens=usage.tokens, model=usage.model, timings=usage.timings, prompt=choice)
-    yield replace(answer, drawn_from=drawn)
+    yield replace(
+        answer, drawn_from=drawn, prompt=choice, tokens=usage.tokens, model=usage.model, timings=usage.timings
+    )
 
 
 async def _prompt(parts: Parts, asked: Asked, *, share: int) -> tuple[prompts.Prompt, PromptChoice]:

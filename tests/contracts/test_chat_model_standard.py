@@ -15,19 +15,23 @@ from bot.generation.sequence import ModelSpec
 from tests.llama_server import KEY, LlamaServer
 
 
-class BridgedModel(LlamaChatModel):
-    """Our model with a synchronous side, for the suite's sake: each call has a child of its own."""
+class Bridge:
+    """A synchronous side, for the suite: each call has a model of its own, which `_with_own` opens and closes."""
 
     def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        return asyncio.run(self._with_own_child(lambda model: model._agenerate(messages, stop, **kwargs)))
+        return asyncio.run(self._with_own(lambda model: model._agenerate(messages, stop, **kwargs)))
 
     def _stream(self, messages, stop=None, run_manager=None, **kwargs):
         async def chunks(model):
             return [chunk async for chunk in model._astream(messages, stop, **kwargs)]
 
-        yield from asyncio.run(self._with_own_child(chunks))
+        yield from asyncio.run(self._with_own(chunks))
 
-    async def _with_own_child(self, use):
+
+class BridgedModel(Bridge, LlamaChatModel):
+    """Our model: each call has a child of its own."""
+
+    async def _with_own(self, use):
         engine = Engine(self.engine.spec)
         try:
             return await use(self.model_copy(update={"engine": engine}))
@@ -87,21 +91,12 @@ class TestRealModel(ChatModelIntegrationTests):
         return False
 
 
-class BridgedRemote(RemoteChatModel):
-    """A model behind a URL with a synchronous side, for the suite's sake: each call has connections of its own."""
+class BridgedRemote(Bridge, RemoteChatModel):
+    """A model behind a URL: each call has connections of its own."""
 
     url: str
 
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        return asyncio.run(self._with_own_connections(lambda model: model._agenerate(messages, stop, **kwargs)))
-
-    def _stream(self, messages, stop=None, run_manager=None, **kwargs):
-        async def chunks(model):
-            return [chunk async for chunk in model._astream(messages, stop, **kwargs)]
-
-        yield from asyncio.run(self._with_own_connections(chunks))
-
-    async def _with_own_connections(self, use):
+    async def _with_own(self, use):
         model = remote_chat_model(self.url, "small", api_key=KEY, max_tokens=self.max_tokens)
         try:
             return await use(model)

@@ -175,17 +175,16 @@ async def test_an_answer_that_could_not_be_taken_back_is_taken_back_later(house,
 
 
 async def test_a_bot_stopped_between_deletion_and_notice_takes_back_when_it_runs_again(house, monkeypatch):
-    monkeypatch.setattr(learning, "WITHDRAW_SECONDS", 0.5)
     async with house.bot():
         said = house.say("The cider press comes back from repair on Thursday", who=house.tamarind)
         await house.settled()
         await house.answer(house.mention(PRESS))
         with monkeypatch.context() as stopped:
             stopped.setattr(Retraction, "retract", AsyncMock())
-            stopped.setattr(Retraction, "catch_up", AsyncMock())
             house.delete(said)
             await house.settled()
         assert any("Thursday" in one.text for one in house.seen())
+    monkeypatch.setattr(learning, "WITHDRAW_SECONDS", 0.5)
     async with house.bot():
         await house.appears(REMOVED)
 

@@ -121,21 +121,21 @@ class ModelSettings(Section):
     tensor_split: str = Field(
         default="", description="Shares of several GPUs, such as `3,1`; without it, as they have memory."
     )
-    threads: int | None = Field(default=None, ge=1, le=512, description="CPU threads; without it, one per core.")
+    threads: int | None = Field(default=None, ge=1, le=512, description="Most CPU threads; without it, one per core.")
     writing_threads: int | None = Field(
         default=None,
         ge=1,
         le=512,
-        description="CPU threads while an answer is written; without it, one for a small model, else as for reading.",
+        description="Most CPU threads while an answer is written; without it as for reading, and 4 for a small model.",
     )
     batch: int | None = Field(
         default=None,
         ge=16,
         le=8192,
-        description="Tokens of prompts read in one step; without it 128 on a CPU and 512 on a GPU.",
+        description="Tokens of prompts read in one step; without it 256 on a CPU and 512 on a GPU.",
     )
     flash_attention: Literal["auto", "on", "off"] = Field(
-        default="auto", description="auto: on a GPU, where llama.cpp takes it; on or off."
+        default="auto", description="auto: where llama.cpp takes it; on or off."
     )
     cache_type_k: CacheType = Field(
         default="f16", description="How the keys of the context are kept: f32, f16, q8_0 or q4_0."

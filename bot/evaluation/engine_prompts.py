@@ -18,10 +18,8 @@ BESIDE = 30  # tokens of the template, the question and the last line, about
 
 
 async def prompts_of(count: Count, report: Report, number: int, tokens: int) -> list[tuple[Segment, ...]]:
-    """So many prompts, each the shortest of at least so many tokens."""
-    lines = await _enough(count, tokens)
-    turned = ([*lines[place % len(lines) :], *lines[: place % len(lines)]] for place in range(number))
-    return [_segments(report, one, place) for place, one in enumerate(turned)]
+    """So many prompts, each the shortest of at least so many tokens. No two have a line in common."""
+    return [_segments(report, await _enough(count, tokens, place * LONGEST), place) for place in range(number)]
 
 
 def static_of(report: Report) -> int:
@@ -34,10 +32,10 @@ def _segments(report: Report, lines: Sequence[Line], place: int) -> tuple[Segmen
     return render([turn_of(one) for one in build(question, lines, ())], report.template, thinks=report.thinks)
 
 
-async def _enough(count: Count, tokens: int) -> list[Line]:
+async def _enough(count: Count, tokens: int, begin: int) -> list[Line]:
     lines: list[Line] = []
     while len(lines) < LONGEST:
-        lines.append(_line(len(lines) + 1))
+        lines.append(_line(begin + len(lines) + 1))
         whole = "".join(str(message.content) for message in build("What happened, and why?", lines, ()))
         if (await count([whole]))[0] >= tokens - BESIDE:
             break

@@ -29,10 +29,10 @@ from bot.generation.shares import SharedClock
 
 # What llama.cpp and the dynamic linker may need; settings and tokens are not among it.
 INHERITED = ("PATH", "LANG", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-INHERITED_PREFIXES = ("OMP_", "GGML_")
-# Threads that spin while they wait stop each other as soon as anything else wants a processor: with one busy
-# process beside the model, a tenth of the speed was left; waiting passively, half.
-DEFAULTS = {"OMP_WAIT_POLICY": "passive"}
+INHERITED_PREFIXES = ("OMP_", "GOMP_", "GGML_")
+# Going to sleep and waking up at the end of each operation costs a quarter of the speed of reading and two thirds of
+# that of writing; so many looks are enough for a thread that runs. `Crew` sees to it that all do.
+DEFAULTS = {"GOMP_SPINCOUNT": "2000"}
 STDERR_LINES, STDERR_READ = 20, 4096
 CLOSE_SECONDS = 2.0
 COMMAND = (sys.executable, "-P", "-m", "bot.generation.worker")

@@ -7,6 +7,7 @@ and reuses the state of whoever asked before.
 import ctypes
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
+from bot.generation.crew import Crew
 from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
@@ -38,7 +40,7 @@ ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
 DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
 OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
 FLASH = re.compile(r"flash_attn\s*=\s*(\w+)")
-FLASH_CHOSEN = re.compile(r"Flash Attention was auto, set to (\w+)")
+FLASH_CHOSEN = re.compile(r"Flash Attention (?:was auto, set to |not supported, set to )?(enabled|disabled)")
 CACHE_TYPES = re.compile(r"K \((\w+)\):.*V \((\w+)\):")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
 REASON_LIMIT = 200  # a reason may quote the file, and is shown in a chat
@@ -56,12 +58,9 @@ CACHE_NUMBERS = {
     "q4_0": llama_cpp.GGML_TYPE_Q4_0,
 }
 SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
-GPU_BATCH, CPU_BATCH = 512, 128  # on a processor 128 reads as fast as 512, and a cancel is heard sooner
-# A token of so small a model is computed sooner than two threads agree that it is: on two quiet cores one thread
-# wrote 64 tokens/s, two that wait passively 14.
-ONE_THREAD_BYTES = 500_000_000
-# As it is for a token, it is for a step of a few: 16 take 77 ms of one thread, and two need some 55 ms to agree.
-FEW_TOKENS = 24
+GPU_BATCH, CPU_BATCH = 512, 256  # on a processor 512 reads a twentieth faster, and a cancel is heard twice as late
+# Of a model so small an operation is done before many threads have agreed that it is.
+SMALL_BYTES, MOST_FOR_SMALL = 500_000_000, 4
 
 
 class LoadError(Exception):
@@ -138,6 +137,8 @@ class Model:
         self._lora_in_use: Any = None
         layers, used = log.offload()
         self.threads = spec.threads or usable_processors()
+        # Beside a device the processor's threads have little to do, and it is not others that they wait for.
+        self._crew = None if layers else Crew()
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
@@ -145,7 +146,7 @@ class Model:
         sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
         if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
             raise LoadError(sentence, on_gpu=False)
-        self._context: Any = self._open_context(offloaded=layers > 0)
+        self._context: Any = self._open_context()
         if not self._context:
             raise LoadError(
                 f"There is not enough memory for a context of {self.cells} tokens with {spec.path}"
@@ -232,10 +233,10 @@ class Model:
 
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
-        if self._is_small:
-            few = sum(len(run.tokens) for run in runs) <= FEW_TOKENS
-            llama_cpp.llama_set_n_threads(self._context, self._writing, self._writing if few else self.threads)
-        return int(llama_cpp.llama_decode(self._context, self._batch.fill(runs)))
+        batch = self._batch.fill(runs)
+        return self._compute(
+            llama_cpp.llama_decode, batch, self._writing if len(runs) == batch.n_tokens else self.threads
+        )
 
     def clear(self, sequence: int) -> None:
         """Forgets all that a sequence holds."""
@@ -284,12 +285,22 @@ class Model:
         if self._memory:
             llama_cpp.llama_memory_clear(self._memory, True)  # noqa: FBT003 -- the library's signature
         run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
-        if code := run(self._context, self._batch.fill_whole(texts)):
+        if code := self._compute(run, self._batch.fill_whole(texts), self.threads):
             raise ValueError(f"llama.cpp returned {code}")
         if self._unused is not None:
             self._unused.give_back(sum(map(len, texts)))
         pointers = [llama_cpp.llama_get_embeddings_seq(self._context, place) for place in range(len(texts))]
         return np.array([np.ctypeslib.as_array(pointer, (width,)) for pointer in pointers], dtype=np.float64)
+
+    def _compute(self, run: Any, batch: Any, most: int) -> int:
+        """Runs one of llama.cpp's functions over a batch; returns its code."""
+        threads = self._crew.size(most) if self._crew is not None else most
+        llama_cpp.llama_set_n_threads(self._context, threads, threads)
+        began, used = time.perf_counter(), time.process_time()
+        code = int(run(self._context, batch))
+        if self._crew is not None:
+            self._crew.worked(threads, time.perf_counter() - began, time.process_time() - used)
+        return code
 
     def open_sampler(self, request: Generate) -> Any:
         """How the next token of an answer is chosen. Give it back when done. Errors: ValueError, with a sentence."""
@@ -344,7 +355,7 @@ class Model:
         heads, kept_as = llama_cpp.llama_model_n_head_kv(model), (self.spec.cache_type_k, self.spec.cache_type_v)
         return token_bytes(llama_cpp.llama_model_n_layer(model), heads, key, value, kept_as)
 
-    def _open_context(self, *, offloaded: bool) -> Any:
+    def _open_context(self) -> Any:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = self.cells
         # Texts of one step share the room of one.
@@ -354,10 +365,10 @@ class Model:
         params.kv_unified = bool(self.spec.cells) or self.spec.embedding
         params.n_batch = params.n_ubatch = self._size if self.spec.embedding else self.budget
         params.n_threads_batch = self.threads
-        self._is_small = llama_cpp.llama_model_size(self._model) < ONE_THREAD_BYTES and not self.spec.threads
-        self._writing = self.spec.writing_threads or (1 if self._is_small else self.threads)
+        is_small = llama_cpp.llama_model_size(self._model) < SMALL_BYTES and not self.spec.threads
+        self._writing = self.spec.writing_threads or (min(self.threads, MOST_FOR_SMALL) if is_small else self.threads)
         params.n_threads = self._writing
-        params.flash_attn_type = flash_type(self.spec, offloaded=offloaded)
+        params.flash_attn_type = flash_type(self.spec)
         params.type_k = CACHE_NUMBERS[self.spec.cache_type_k]
         params.type_v = CACHE_NUMBERS[self.spec.cache_type_v]
         params.embeddings = self.spec.embedding
@@ -440,15 +451,13 @@ def model_params(spec: ModelSpec) -> Any:
     return params
 
 
-def flash_type(spec: ModelSpec, *, offloaded: bool) -> int:
+def flash_type(spec: ModelSpec) -> int:
     """llama.cpp's number for the flash attention that is asked for."""
     if spec.flash_attention != "auto":
         return FLASH_ON if spec.flash_attention == "on" else NO_FLASH
     if spec.cache_type_v not in WHOLE_CACHE_TYPES:
         return FLASH_ON
-    # On a processor flash attention makes a prompt slower to read. But it passes over what the texts of one step need
-    # not see of each other, all of which is looked at without it.
-    return AUTO_FLASH if offloaded or spec.embedding else NO_FLASH
+    return AUTO_FLASH
 
 
 def usable_processors() -> int:

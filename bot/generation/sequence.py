@@ -40,8 +40,9 @@ class ModelSpec:
     own for them; else all share a room for so many. `rpc`: devices served elsewhere, host:port with commas; the child
     then keeps its network. `lookup`: the most tokens of an answer that are guessed from what was read, for a step to
     confirm; 0: none.
-    `writing_threads` 0: one for a small model, else as many as read. `flash_attention` auto: on a GPU, where llama.cpp
-    takes it, and where values are kept in few bits, because it must be. `cache_type_…`: how the context is kept.
+    `threads`, `writing_threads`: the most of them, see `bot.generation.crew`; `writing_threads` 0: four at the most for
+    a small model, else as many as read. `flash_attention` auto: where llama.cpp takes it, and where values are kept in
+    few bits, because it must be. `cache_type_…`: how the context is kept.
     `split_mode`, `main_gpu`, `tensor_split`: how several GPUs share the model, () as they have memory.
     `trace`: a file to which each step is written down, see `bot.generation.trace`; "": none.
     """

@@ -235,7 +235,7 @@ async def test_the_childs_surroundings_hold_no_setting(chat_file, monkeypatch):
         b"LD_LIBRARY_PATH",
         b"CUDA_VISIBLE_DEVICES",
         b"PYTHONPATH",
-        b"OMP_WAIT_POLICY",
+        b"GOMP_SPINCOUNT",
     }
 
 

@@ -23,14 +23,36 @@ async def loaded(path, **options):
 async def test_threads_batch_attention_and_cache_reach_llama_cpp(tmp_path):
     path = default_chat_model(tmp_path)
     usual, _ = await loaded(path)
-    assert (usual.batch, usual.flash_attention, usual.cache_types) == (128, "disabled", ("f16", "f16"))
-    assert usual.writing_threads == 1
-    options = {"threads": 1, "writing_threads": 2, "batch": 48, "flash_attention": "on", "cache_type_k": "q8_0"}
+    assert (usual.batch, usual.flash_attention, usual.cache_types) == (256, "enabled", ("f16", "f16"))
+    assert usual.writing_threads == min(4, usual.threads)
+    options = {"threads": 1, "writing_threads": 2, "batch": 48, "flash_attention": "off", "cache_type_k": "q8_0"}
     report, end = await loaded(path, **options)
     assert (report.threads, report.writing_threads, report.batch) == (1, 2, 48)
-    assert (report.flash_attention, report.cache_types) == ("enabled", ("q8_0", "f16"))
+    assert (report.flash_attention, report.cache_types) == ("disabled", ("q8_0", "f16"))
     assert isinstance(end, Finished)
     assert end.new_tokens == 4
+
+
+def test_a_step_is_computed_by_as_many_threads_as_the_crew_says_and_the_crew_hears_how_it_went(tmp_path):
+    import llama_cpp
+
+    from bot.generation.answers import Run
+    from bot.generation.runner import LoadLog, Model
+
+    model = Model(ModelSpec(str(default_chat_model(tmp_path)), n_ctx=256, threads=3), LoadLog())
+    heard = []
+
+    class Crew:
+        def size(self, most):
+            return most - 1
+
+        def worked(self, threads, elapsed, used):
+            heard.append((threads, llama_cpp.llama_n_threads(model._context), 0 < used <= 3.5 * elapsed))
+
+    model._crew = Crew()
+    assert model.decode([Run(0, 0, tuple(range(5, 25)), ends=True)]) == 0
+    assert model.decode([Run(0, 20, (7,), ends=True)]) == 0
+    assert heard == [(2, 2, True)] * 2
 
 
 async def test_values_in_few_bits_take_the_flash_attention_that_they_need(tmp_path):

@@ -56,7 +56,7 @@ def test_it_measures_what_nobody_set_and_writes_what_it_took(home, monkeypatch):
     ]
     document = tune()
     (tried,) = [one for one in document["tried"] if not one["note"]]
-    assert [row["value"] for row in tried["values"]] == [128, 64, 256, 512]
+    assert [row["value"] for row in tried["values"]] == [256, 64, 128, 512]
     assert all(row["prefill_tokens_per_s"] > 0 for row in tried["values"])
     (taken,) = [row["value"] for row in tried["values"] if row["chosen"]]
     assert document["values"]["batch"] == taken
@@ -100,7 +100,7 @@ async def test_what_was_tuned_on_another_machine_is_not_used(home):
     keep(replace(FOUND, machine=replace(this_machine(), processor="another")), home)
     chat, report = await opened(home)
     assert chat.name.endswith("Q4_0")
-    assert (report.batch, chat.tuned) == (128, None)
+    assert (report.batch, chat.tuned) == (256, None)
     assert "not tuned" in tuning(chat.tuned, ()).found
 
 

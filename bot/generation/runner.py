@@ -6,11 +6,9 @@ and reuses the state of whoever asked before.
 
 import ctypes
 import os
-import re
 import time
-from collections import deque
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -20,10 +18,12 @@ from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
 from bot.generation.crew import Crew
+from bot.generation.llama_params import CACHE_NUMBERS, NO_FLASH, flash_type, model_params
+from bot.generation.load_log import LoadLog
 from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
-from bot.generation.sequence import WHOLE_CACHE_TYPES, Generate, Lora, ModelSpec, Report, Segment
+from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
 from bot.generation.templates import asks_for_thought, family_of
 from bot.generation.texts import MOST_TEXTS, Together
 from bot.generation.unused import UnusedLogits
@@ -36,28 +36,13 @@ POOLINGS = {
 }
 TOKENIZERS = {1: "spm", 2: "bpe", 3: "wpm", 4: "ugm", 5: "rwkv"}
 WORDPIECE = 3
-ASSIGNED = re.compile(r"layer\s+\d+ assigned to device (\w+)")
-DEVICE = re.compile(r"using device (\S+ \([^)]*\))")
-OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
-FLASH = re.compile(r"flash_attn\s*=\s*(\w+)")
-FLASH_CHOSEN = re.compile(r"Flash Attention (?:was auto, set to |not supported, set to )?(enabled|disabled)")
-CACHE_TYPES = re.compile(r"K \((\w+)\):.*V \((\w+)\):")
 VALUE_BYTES, TEMPLATE_LIMIT = 512, 200_000
 REASON_LIMIT = 200  # a reason may quote the file, and is shown in a chat
 DIGITS = 7  # of a vector's values: as many as a 32-bit float holds
-ERROR_LEVEL, CONTINUED_LEVEL = 4, 5
-AUTO_FLASH, NO_FLASH, FLASH_ON = -1, 0, 1
 TRIAL_CELLS = 64
 # Tokens of the texts that are read in one step. On a processor 256 took a quarter to a third less time than one text
 # after another; 512 took longer again.
 GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
-CACHE_NUMBERS = {
-    "f32": llama_cpp.GGML_TYPE_F32,
-    "f16": llama_cpp.GGML_TYPE_F16,
-    "q8_0": llama_cpp.GGML_TYPE_Q8_0,
-    "q4_0": llama_cpp.GGML_TYPE_Q4_0,
-}
-SPLIT_MODES = {"none": 0, "layer": 1, "row": 2}
 GPU_BATCH, CPU_BATCH = 512, 256  # on a processor 512 reads a twentieth faster, and a cancel is heard twice as late
 # Of a model so small an operation is done before many threads have agreed that it is.
 SMALL_BYTES, MOST_FOR_SMALL = 500_000_000, 4
@@ -69,44 +54,6 @@ class LoadError(Exception):
     def __init__(self, sentence: str, *, on_gpu: bool) -> None:
         super().__init__(sentence)
         self.on_gpu = on_gpu
-
-
-class LoadLog:
-    """Takes llama.cpp's log lines instead of standard error, and remembers those of the last load."""
-
-    _called: ClassVar[list[Any]] = []
-    """llama.cpp may call what it was given until the process ends; by then another log may be gone."""
-
-    def __init__(self) -> None:
-        self.lines: deque[str] = deque(maxlen=4000)
-        self.last_error = ""
-        callback = llama_cpp.llama_log_callback(self._take)
-        llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
-        self._called.append(callback)
-
-    def _take(self, level: int, text: bytes, _data: Any) -> None:
-        line = text.decode("utf-8", "replace").strip()
-        if level == ERROR_LEVEL and line:
-            self.last_error = self.last_error or line
-        if level != CONTINUED_LEVEL:
-            self.lines.append(line)
-
-    def offload(self) -> tuple[int, tuple[str, ...]]:
-        """How many layers went to a device other than the processor, and which devices are in use.
-
-        llama.cpp's own count is of what was asked for, also where a build that could use a device has none.
-        """
-        assigned = [match[1] for line in self.lines if (match := ASSIGNED.search(line))]
-        counted = [int(match[1]) for line in self.lines if (match := OFFLOADED.search(line))]
-        used = dict.fromkeys(match[1] for line in self.lines if (match := DEVICE.search(line)))
-        layers = sum(not device.startswith("CPU") for device in assigned) if assigned else (counted or [0])[-1]
-        return layers, tuple(used) or tuple(dict.fromkeys(assigned))
-
-    def attention(self) -> tuple[str, tuple[str, ...]]:
-        """Whether flash attention is used, in llama.cpp's word, and how it keeps keys and values."""
-        said = [match[1] for line in self.lines if (match := FLASH_CHOSEN.search(line) or FLASH.search(line))]
-        kept = [match.groups() for line in self.lines if (match := CACHE_TYPES.search(line))]
-        return said[-1] if said else "", kept[-1] if kept else ()
 
 
 class Model:
@@ -437,27 +384,6 @@ class Model:
         buffer = ctypes.create_string_buffer(VALUE_BYTES)
         count = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), buffer, VALUE_BYTES)
         return buffer.value.decode("utf-8", "replace") if count >= 0 else ""
-
-
-def model_params(spec: ModelSpec) -> Any:
-    """How llama.cpp is to load the weights. What `tensor_split` points at lives as long as the structure."""
-    params = llama_cpp.llama_model_default_params()
-    params.n_gpu_layers = spec.gpu_layers
-    params.split_mode = SPLIT_MODES[spec.split_mode]
-    params.main_gpu = spec.main_gpu
-    if spec.tensor_split:
-        places = max(llama_cpp.llama_max_devices(), len(spec.tensor_split))
-        params.tensor_split = (ctypes.c_float * places)(*spec.tensor_split)
-    return params
-
-
-def flash_type(spec: ModelSpec) -> int:
-    """llama.cpp's number for the flash attention that is asked for."""
-    if spec.flash_attention != "auto":
-        return FLASH_ON if spec.flash_attention == "on" else NO_FLASH
-    if spec.cache_type_v not in WHOLE_CACHE_TYPES:
-        return FLASH_ON
-    return AUTO_FLASH
 
 
 def usable_processors() -> int:

@@ -87,7 +87,8 @@ def end(code: int) -> NoReturn:
 
 def serve(pipe: Pipe, *, has_network: bool) -> None:
     """Loads the model named by the first message, then works until told to stop."""
-    from bot.generation.runner import LoadError, LoadLog, Model
+    from bot.generation.load_log import LoadLog
+    from bot.generation.runner import LoadError, Model
 
     spec = pipe.inbox.get()
     if not isinstance(spec, ModelSpec):

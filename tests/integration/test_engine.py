@@ -322,7 +322,7 @@ def test_llama_cpp_may_speak_after_the_log_of_a_model_is_gone():
     """It crashed a process that opened a model, forgot it and opened another one by other means."""
     script = (
         "import gc, llama_cpp\n"
-        "from bot.generation.runner import LoadLog\n"
+        "from bot.generation.load_log import LoadLog\n"
         "LoadLog(); gc.collect(); spare = [bytes(64) for _ in range(10000)]\n"
         "llama_cpp.llama_model_load_from_file(b'/nowhere', llama_cpp.llama_model_default_params())\n"
     )

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from bot.generation.engine import Engine
+from bot.generation.load_log import LoadLog
 from bot.generation.model_files import default_chat_model
-from bot.generation.runner import LoadLog, Model
+from bot.generation.runner import Model
 from bot.generation.sequence import Finished, Generate, ModelSpec, Piece
 from bot.generation.templates import ChatTurn, render
 

@@ -37,7 +37,8 @@ def test_a_step_is_computed_by_as_many_threads_as_the_crew_says_and_the_crew_hea
     import llama_cpp
 
     from bot.generation.answers import Run
-    from bot.generation.runner import LoadLog, Model
+    from bot.generation.load_log import LoadLog
+    from bot.generation.runner import Model
 
     model = Model(ModelSpec(str(default_chat_model(tmp_path)), n_ctx=256, threads=3), LoadLog())
     heard = []
@@ -62,7 +63,7 @@ async def test_values_in_few_bits_take_the_flash_attention_that_they_need(tmp_pa
 
 
 def test_how_several_gpus_share_a_model_reaches_llama_cpp():
-    from bot.generation.runner import model_params
+    from bot.generation.llama_params import model_params
 
     spec = ModelSpec("m.gguf", gpu_layers=7, split_mode="row", main_gpu=1, tensor_split=(3.0, 1.0))
     params = model_params(spec)

@@ -5,8 +5,9 @@ import unicodedata
 import pytest
 
 from bot import plaintext
+from bot.generation.load_log import LoadLog
 from bot.generation.model_files import default_chat_model
-from bot.generation.runner import LoadLog, Model
+from bot.generation.runner import Model
 from bot.generation.sequence import ModelSpec, Segment
 from bot.generation.templates import ChatTurn, render
 from knowledge.kept import kept

@@ -1,7 +1,7 @@
 """How many threads a step gets, on a machine that is imagined: time passes only when a step takes it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.generation.crew import LONGEST_WAIT, WINDOW_SECONDS, Crew
@@ -68,7 +68,8 @@ def test_a_crew_that_hears_nothing_would_be_caught():
     assert machine.crowded >= 60
 
 
-@given(busy=st.floats(0.1, 100), most=st.integers(2, 64), data=st.data())
+@settings(deadline=None)
+@given(busy=st.floats(0.1, 30), most=st.integers(2, 64), data=st.data())
 def test_all_work_again_soon_after_the_other_work_is_over(busy, most, data):
     machine = Machine(most)
     machine.run(busy, free=data.draw(st.integers(1, most - 1)))

@@ -11,17 +11,22 @@ from collections.abc import Callable
 
 WINDOW_SECONDS = 0.05
 """A step of one token takes less than 10 ms; another process may have or miss a turn in it by chance."""
-MISSED = 0.4
-"""On two processors, beside one that is busy for part of the time, two threads were as fast as one when it took 0.4."""
+MISSED_WRITING, MISSED_READING = 0.4, 0.8
+"""Of two processors, when two threads are as fast as one: beside a busy process they write at .2 of their speed and read
+at .45, where one thread writes at .7 of it and reads at .55."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 8.0
 """A try beside a busy process may cost a tenth of a second: one or two in a hundred at the most."""
 
 
 class Crew:
-    """Counts the processor time that the threads of a step got. All times in seconds."""
+    """Counts the processor time that the threads of a step got. All times in seconds.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `missed`: how much of a processor they may miss.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, missed: float = MISSED_WRITING) -> None:
         self._clock = clock
+        self._missed = missed
         self._limit: int | None = None
         self._retry_at = 0.0
         self._wait = FIRST_WAIT
@@ -46,10 +51,10 @@ class Crew:
             return
         ran = self._used / self._elapsed
         self._elapsed = self._used = 0.0
-        if ran >= threads - MISSED:
+        if ran >= threads - self._missed:
             if self._limit is None:
                 self._wait = max(FIRST_WAIT, self._wait / 2)
         else:
-            self._limit = max(1, int(ran + MISSED))
+            self._limit = max(1, int(ran + self._missed))
             self._retry_at = self._clock() + self._wait
             self._wait = min(LONGEST_WAIT, self._wait * 2)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bot.generation import devices
 from bot.generation.answers import Run
 from bot.generation.batches import Batch
-from bot.generation.crew import Crew
+from bot.generation.crew import MISSED_READING, MISSED_WRITING, Crew
 from bot.generation.llama_params import CACHE_NUMBERS, NO_FLASH, flash_type, model_params
 from bot.generation.load_log import LoadLog
 from bot.generation.pairs import Marks, PairForm
@@ -85,7 +85,7 @@ class Model:
         layers, used = log.offload()
         self.threads = spec.threads or usable_processors()
         # Beside a device the processor's threads have little to do, and it is not others that they wait for.
-        self._crew = None if layers else Crew()
+        self._crew = None if layers else Crew(missed=MISSED_READING if spec.embedding else MISSED_WRITING)
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
         # Those who write take nothing away from the one whose prompt is read.
         self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1

@@ -12,8 +12,8 @@ from collections.abc import Callable
 WINDOW_SECONDS = 0.05
 """A step of one token takes less than 10 ms; another process may have or miss a turn in it by chance."""
 MISSED_WRITING, MISSED_READING = 0.4, 0.8
-"""Of two processors, when two threads are as fast as one: beside a busy process they write at .2 of their speed and read
-at .45, where one thread writes at .7 of it and reads at .55."""
+"""Of two processors, when two threads are as fast as one: beside a busy process they write at .2 of their speed and
+read at .45, where one thread writes at .7 of it and reads at .55."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 8.0
 """A try beside a busy process may cost a tenth of a second: one or two in a hundred at the most."""
 

@@ -52,7 +52,7 @@ soak: setup ## load and fault runs in full size; hours, and prints what it measu
 	$(BIN)/python -m pytest tests/chaos tests/load tests/integration/test_wall.py \
 	  tests/properties/test_prompt_fits.py --full --timeout 7200
 
-fuzz: setup ## feed parsers and renderers what reaches new code, a minute each; FUZZ_SECONDS, FUZZ_TARGETS
+fuzz: setup ## feed parsers and renderers what reaches new code, and property tests new examples; FUZZ_SECONDS, FUZZ_TARGETS
 	@sh tools/fuzz.sh
 
 audit: ## ask for known weaknesses of the pinned packages; needs uv or pip-audit, and its advisory service

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import discord
+import hypothesis
 import pytest
 import structlog
 
@@ -20,6 +21,12 @@ from knowledge.migrate import migrate
 
 TEMPLATE = "threadlore_template"
 _numbers = itertools.count()
+
+# `make check` draws the same examples for the same tests, so that what passed once passes again; `make fuzz` draws
+# others, and more of them. How long an example takes is no matter of either: figures of speed are for `bench`.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("fresh", max_examples=1000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

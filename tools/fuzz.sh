@@ -1,8 +1,9 @@
 #!/bin/sh
-# Fuzzes parsers and renderers, led by what code an input reaches; `make fuzz` calls it. No part of the tests.
+# Fuzzes parsers and renderers, led by what code an input reaches, then gives the property tests examples that they had
+# not; `make fuzz` calls it. No part of the tests.
 #
 #   FUZZ_SECONDS=600 make fuzz                seconds for each target; 60 unless told
-#   FUZZ_TARGETS="citing slack" make fuzz     these alone; `python -m tests.fuzz.run` names all
+#   FUZZ_TARGETS="citing slack" make fuzz     these alone; `python -m tests.fuzz.run` names all, `properties` is the tests
 #
 # The fuzzer lies beside the environment, not in it. What was learnt is kept in .fuzz/corpus, what was found in
 # .fuzz/findings: `tests/fuzz/run.py` says how to read one again. The fuzzer is made for Linux alone.
@@ -21,17 +22,24 @@ if [ ! -d "$fuzzer" ]; then
     mv "$fuzzer.unfinished" "$fuzzer"
 fi
 
+examine() { # a target; prints what was seen of it
+    case $1 in
+    properties) "$python" -m pytest -q -m hypothesis --hypothesis-profile=fresh ;;
+    *) PYTHONPATH=$fuzzer "$python" -m tests.fuzz.run "$1" "$seconds" .fuzz ;;
+    esac
+}
+
 found=0
-for target in ${FUZZ_TARGETS:-$("$python" -m tests.fuzz.run)}; do
+for target in ${FUZZ_TARGETS:-$("$python" -m tests.fuzz.run) properties}; do
     log=.fuzz/$target.log
     begun=$(date +%s)
-    if PYTHONPATH=$fuzzer "$python" -m tests.fuzz.run "$target" "$seconds" .fuzz > "$log" 2>&1; then
+    if examine "$target" > "$log" 2>&1; then
         state=sound
     else
         state="FOUND SOMETHING, see $log"
         found=1
     fi
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^\([0-9]*\) passed.*/\1/p' "$log")
     printf '%-18s %9s runs %6s s  %s\n' "$target" "${runs:-?}" "$(($(date +%s) - begun))" "$state"
 done
 exit "$found"

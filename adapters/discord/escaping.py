@@ -27,14 +27,14 @@ _PERSON_OR_ROLE = re.compile(rf"(?<![<{UNSEEN}])[<{UNSEEN}]++@(?:([!&]?\d+)>)?")
 _MENTION = re.compile(r"<(?=#\d|/[^<>:\n]{1,100}:\d|(?:a?:\w{1,40}|sound:\d{1,20}):\d|id:[a-z]|t:-?\d)", re.IGNORECASE)
 
 _TOKEN = re.compile(
-    r"(?P<url>https?://[a-z0-9](?:[a-z0-9./?=&%#:+,;@!$'~_-]*[a-z0-9/=&%#+~_-])?)|(?P<mark>\[\d{1,3}\])|[\\*_~`|\[<]",
+    r"(?P<url>https?://[a-z0-9](?:[a-z0-9./?=&%#:+,;@!$'~_-]*[a-z0-9/=&%#+~_-])?)|(?P<mark>\[\d{1,3}\])|[\\*_~`|\[<]|:(?=//)",
     re.IGNORECASE,
 )
 _LINE_START = re.compile(r"^[^\S\n]*+(?:\d{1,9}+(?=[.)](?!\S))|(?=>|(?:-?#{1,3}|[+-])(?!\S)))", re.MULTILINE)
 
 
 def escaped(text: str) -> str:
-    """A name or a quotation, shown as it is written: no markup, no ping. Its web addresses have no preview."""
+    """A name or quotation, shown as it is written: no markup, no ping. Addresses have no preview, odd ones no link."""
     return at_margin(_escaped(_unpinged(clean(text)), {}))
 
 

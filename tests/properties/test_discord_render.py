@@ -35,6 +35,7 @@ PIECES = st.sampled_from(
         *("\n|-|-|\n", "| a | b |", "---", "<@1>", "<@!1>", "<@&1>", "<#1>", "</a:1>", "<id:guide>", "<t:1:R>"),
         *("<:a:1>", "<a:b:1>", "@here", "@everyone", "@\u200dhere", "＠here", "<@", "</a", "everyone", "&lt;", "&#64;"),
         *("https://evil.example", "[a](https://evil.example)", "(<https://evil.example>)", "<https://evil.example>"),
+        *("https://", "steam://"),
         *("//evil.example", "www.evil.example", "![i](x)", "[1]", "[2]", "[12]", "[1](", "窖", "，", "重点"),
         *("👩‍👩‍👧", "e\u0301", "\u202e", "\u200b", "\x00", "\x1b[0m", "\ud800", "\u00ad", "\ufe0f"),
     ]
@@ -123,6 +124,8 @@ def test_model_text_has_no_power(text):
 
 @settings(deadline=None)
 @given(TEXTS)
+@example("https://ä.example")
+@example("://evil.example")
 def test_other_peoples_text_has_neither_power_nor_formats(text):
     shown = escaped(text)
     assert_powerless(shown)

@@ -132,7 +132,8 @@ class ModelSettings(Section):
         default=None,
         ge=16,
         le=8192,
-        description="Tokens of prompts read in one step; without it 256 on a CPU and 512 on a GPU.",
+        description="Tokens of prompts read in one step; without it as many as are read in a second, at most 256 on a "
+        "CPU and 512 on a GPU.",
     )
     flash_attention: Literal["auto", "on", "off"] = Field(
         default="auto", description="auto: where llama.cpp takes it; on or off."

@@ -24,6 +24,7 @@ from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
 from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
+from bot.generation.stride import LEAST, Stride
 from bot.generation.templates import asks_for_thought, family_of
 from bot.generation.texts import MOST_TEXTS, Together
 from bot.generation.unused import UnusedLogits
@@ -43,7 +44,7 @@ TRIAL_CELLS = 64
 # Tokens of the texts that are read in one step. On a processor 256 took a quarter to a third less time than one text
 # after another; 512 took longer again.
 GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
-GPU_BATCH, CPU_BATCH = 512, 256  # on a processor 512 reads a twentieth faster, and a cancel is heard twice as late
+GPU_BATCH, CPU_BATCH = 512, 256
 # Of a model so small an operation is done before many threads have agreed that it is.
 SMALL_BYTES, MOST_FOR_SMALL = 500_000_000, 4
 
@@ -87,8 +88,10 @@ class Model:
         # Beside a device the processor's threads have little to do, and it is not others that they wait for.
         self._crew = None if layers else Crew(missed=MISSED_READING if spec.embedding else MISSED_WRITING)
         self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
+        batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
+        self.stride = Stride(batch, least=spec.batch or LEAST)
         # Those who write take nothing away from the one whose prompt is read.
-        self.budget = (spec.batch or (GPU_BATCH if layers else CPU_BATCH)) + self.sequences - 1
+        self.budget = batch + self.sequences - 1
         self._size_context()
         sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
         if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
@@ -181,9 +184,14 @@ class Model:
     def decode(self, runs: Sequence[Run]) -> int:
         """Reads runs behind what their sequences hold; 0, 1 when there is no room, or llama.cpp's code for worse."""
         batch = self._batch.fill(runs)
-        return self._compute(
-            llama_cpp.llama_decode, batch, self._writing if len(runs) == batch.n_tokens else self.threads
-        )
+        if len(runs) == batch.n_tokens:
+            return self._compute(llama_cpp.llama_decode, batch, self._writing)
+        began = time.perf_counter()
+        code = self._compute(llama_cpp.llama_decode, batch, self.threads)
+        llama_cpp.llama_synchronize(self._context)  # a device works on behind our back
+        if code == 0:
+            self.stride.read(batch.n_tokens, time.perf_counter() - began)
+        return code
 
     def clear(self, sequence: int) -> None:
         """Forgets all that a sequence holds."""

@@ -104,7 +104,7 @@ class Scheduler:
     """Requests in front of one model and in it.
 
     `slots`: how many sequences there are. `context`: the most tokens that one may hold; `cells`: that all together may
-    hold. `budget`: the most tokens in a step.
+    hold. `budget`: the most tokens in a step; `stride`: of prompts, before each step it can be set to less.
     """
 
     def __init__(self, *, slots: int = 1, context: int = 4096, cells: int = 0, budget: int = 128) -> None:
@@ -112,7 +112,7 @@ class Scheduler:
         if budget < slots or self._cells < context or slots < 1:
             raise ValueError("a step must have room for each sequence, and the memory for one request")
         self._context = context
-        self._budget = budget
+        self._budget = self.stride = budget
         self._free = list(range(slots))
         self._waiting: OrderedDict[str, Held] = OrderedDict()
         self._running: OrderedDict[str, Held] = OrderedDict()
@@ -261,9 +261,9 @@ class Scheduler:
         """The slices of a step for these; none when they have no room. Reserves nothing."""
         room = self._cells - sum(held.read for held in self._running.values())
         writing = [held for held in members if held.missing == 1]
-        left = min(self._budget, room) - len(writing)
-        if left < 0:
+        if len(writing) > min(self._budget, room):
             return []
+        left = min(self.stride, min(self._budget, room) - len(writing))
         slices = [self._slice(held, 1) for held in writing]
         reading = self._being_read()
         for held in members:

@@ -33,6 +33,7 @@ from bot.generation.sequence import (
     Work,
 )
 from bot.generation.stops import StopFilter
+from bot.generation.stride import Stride
 from bot.generation.texts import Reading, Together
 
 NO_ROOM = 1
@@ -46,6 +47,7 @@ class LoadedModel(Protocol):
     spec: ModelSpec
     report: Report
     together: Together
+    stride: Stride
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of plain text."""
@@ -156,6 +158,7 @@ class Steps:
 
     def plan(self) -> Plan:
         """The next step; empty when there is nothing to do."""
+        self._scheduler.stride = self._model.stride.size()
         self._scheduler.admit()
         for request_id, slot, prefix in self._scheduler.restorable():
             worked = self._model.restore(slot, self._prefixes[prefix])

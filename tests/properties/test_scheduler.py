@@ -31,6 +31,7 @@ ORDERS = st.lists(
         st.tuples(st.just("embed"), st.integers(1, 3)),
         st.tuples(st.just("step"), st.integers(1, 6)),
         st.tuples(st.just("cancel"), st.integers(0, 20)),
+        st.tuples(st.just("stride"), st.integers(1, 16)),
         st.tuples(st.just("guess"), st.tuples(st.integers(0, 5), st.integers(0, 5))),
         st.tuples(st.just("no room"), st.none()),
         st.tuples(st.just("unsaved"), st.none()),
@@ -56,6 +57,7 @@ class Model:
     fails: str = ""
     guesses: int = 0
     right: int = 0
+    stride: int = 99
 
     def ask(self, number, ends, **ask):
         name = str(number)
@@ -114,6 +116,7 @@ class Model:
 
     def decode(self, plan):
         assert sum(one.count for one in plan.slices) <= self.budget
+        assert sum(one.count for one in plan.slices if one.count > 1 + one.guesses) <= self.stride
         assert len({one.slot for one in plan.slices}) == len(plan.slices)
         assert [one.slot for one in plan.slices] == sorted(one.slot for one in plan.slices)
         asks = [self.asked[one.request_id] for one in plan.slices]
@@ -185,6 +188,8 @@ def obeyed(model, orders):
                 model.end(str(argument))
             case "guess":
                 model.guesses, model.right = argument
+            case "stride":
+                model.stride = model.scheduler.stride = argument
             case "step":
                 for _ in range(argument):
                     model.step()
@@ -275,6 +280,14 @@ class GuessingFirst(Scheduler):
         return super().plan(guesses)
 
 
+class LongStrides(Scheduler):
+    """The mutant: as much of a prompt as a step holds."""
+
+    def _slices(self, members):
+        self.stride = self._budget
+        return super()._slices(members)
+
+
 def test_schedulers_that_break_a_bound_are_noticed():
     one = {"prompt": 1, "wanted": 8, "ends": 8, "shared": 0, "adapter": "", "alone": False}
     orders = [
@@ -284,10 +297,13 @@ def test_schedulers_that_break_a_bound_are_noticed():
         ("ask", {**one, "prompt": 4}),
         ("ask", {**one, "prompt": 4}),
         ("step", 8),
+        ("stride", 2),
+        ("ask", {**one, "prompt": 4}),
+        ("step", 8),
     ]
     shape = {"slots": 3, "over": 9, "cells": CONTEXT}
     obeyed(model_of(shape), orders)
-    for make in (PromptsFirst, Careless, Guessing, GuessingFirst):
+    for make in (PromptsFirst, Careless, Guessing, GuessingFirst, LongStrides):
         broken = make(slots=3, context=CONTEXT, cells=CONTEXT, budget=12)
         with pytest.raises(AssertionError):
             obeyed(model_of(shape, scheduler=broken), orders)

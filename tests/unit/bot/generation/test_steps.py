@@ -25,6 +25,7 @@ from bot.generation.sequence import (
     Vectors,
 )
 from bot.generation.steps import Steps
+from bot.generation.stride import Stride
 from bot.generation.texts import Together
 
 
@@ -36,6 +37,7 @@ class WrittenModel:
     ):
         self.spec = ModelSpec("m", embedding=embedding, pooling=pooling)
         self.together = Together(3, 6)
+        self.stride = Stride(100, least=100)
         self.readings: list[int] = []
         self.report = SimpleNamespace(n_ctx=n_ctx, lookup=lookup)
         self.answer, self.answers, self.copies = answer, answers or {}, copies
@@ -241,6 +243,20 @@ def test_a_new_prompt_is_read_beside_those_who_write():
     child.step()
     assert len(text_of(child.events)) == 4
     assert text_of(child.run(), "2") == "abcdefgh"
+
+
+def test_a_step_reads_no_more_of_a_prompt_than_the_model_has_time_for():
+    model = WrittenModel("abcdefgh")
+    model.stride = Stride(3, least=3)
+    child = Child(model, slots=2)
+    child.take(prompt("0123456789"))
+    child.step()
+    assert len(model.read) == 3
+    child.run()
+    model.stride = Stride(5, least=5)
+    child.take(prompt("0123456789", name="2"))
+    child.step()
+    assert len(model.memory[0]) == 5
 
 
 def test_only_an_identical_static_beginning_is_kept_between_requests():

@@ -146,12 +146,13 @@ class ModelSettings(Section):
     )
     max_tokens: int = Field(default=96, ge=8, le=8192, description="Longest answer in tokens.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0: always the likeliest word.")
-    parallel: int = Field(
-        default=1,
+    parallel: int | None = Field(
+        default=None,
         ge=1,
         le=256,
-        description="Questions answered at once; others wait their turn. A model here takes memory for that many "
-        "contexts: of 4096 tokens, 94 MB each with the small default model, about 600 MB each with one of 8 B.",
+        description="Questions answered at once; others wait their turn. Without it 4 on a GPU or a server and 2 on a "
+        "CPU, or one where the contexts of several would take more than a quarter of the free memory: of 4096 tokens, "
+        "94 MB each with the small default model, about 600 MB each with one of 8 B.",
     )
     cells: int = Field(
         default=0,

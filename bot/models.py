@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from bot.errors import BadConfiguration
+from bot.errors import BadConfiguration, ModelUnavailable
 from bot.generation.chat_model import LlamaChatModel
 from bot.generation.embedder import LlamaEmbedder
 from bot.generation.engine import Engine
@@ -20,7 +20,7 @@ from bot.generation.pace import Budget, affordable
 from bot.generation.remote import RemoteEmbedder
 from bot.generation.remote_chat import remote_chat_model
 from bot.generation.reranker import LlamaReranker
-from bot.generation.sequence import CacheType, FlashAttention, Lora, ModelSpec, Report, SplitMode
+from bot.generation.sequence import CPU_PARALLEL, CacheType, FlashAttention, Lora, ModelSpec, Report, SplitMode
 from bot.generation.shelf import Shelf, adapters_directory
 from bot.model_catalogue import known_sha256
 from bot.prompts import Count
@@ -48,6 +48,7 @@ TUNABLE = frozenset(
     }
 )
 COUNTED = frozenset({"threads", "writing_threads", "batch"})
+REMOTE_PARALLEL = 4
 # A vocabulary that does not know our template's marks spells them out; a prompt allows for half of that by itself.
 TEMPLATE_TOKENS = 64
 # A model of less than about a billion parameters, quantised.
@@ -71,7 +72,7 @@ class ChatSpec:
     temperature: float
     sha256: str | None
     prompt_tokens: int | None
-    parallel: int = 1
+    parallel: int | None = None
     cells: int = 0
     rpc: str = ""
     lookup: int = 0
@@ -95,7 +96,7 @@ class ChatSpec:
         return ModelSpec(
             str(path),
             n_ctx=self.context,
-            parallel=self.parallel,
+            parallel=self.parallel or 0,
             cells=self.cells,
             rpc=self.rpc,
             lookup=self.lookup,
@@ -194,6 +195,15 @@ class ChatModel:
         """Whether the model is so small that the sources' own words make the better answer."""
         return self.engine is not None and (await self.engine.ready()).size_bytes < SMALL_MODEL_BYTES
 
+    def at_once(self) -> int:
+        """How many questions it answers at once, unless a setting says so."""
+        if self.engine is None:
+            return REMOTE_PARALLEL
+        try:
+            return self.engine.report.parallel
+        except ModelUnavailable:  # it is not loaded yet
+            return CPU_PARALLEL
+
     async def prompt_budget(self) -> Budget:
         """The longest prompt that this hardware reads in good time, and that leaves room for the answer.
 
@@ -239,7 +249,7 @@ async def open_chat_model(spec: ChatSpec, home: Path, stack: AsyncExitStack) -> 
             api_key=spec.api_key,
             temperature=spec.temperature,
             max_tokens=spec.max_tokens,
-            parallel=spec.parallel,
+            parallel=spec.parallel or REMOTE_PARALLEL,
         )
         stack.push_async_callback(remote.close)
         return ChatModel(remote, spec.name, estimate, None, spec.prompt_tokens, adapters=lambda: names)

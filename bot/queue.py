@@ -16,10 +16,14 @@ OnPlace = Callable[[int], Awaitable[None]]
 
 
 class FairQueue:
-    """Turns at the model for the questions of this process. See `FairOrder` for whose is next."""
+    """Turns at the model for the questions of this process. See `FairOrder` for whose is next.
 
-    def __init__(self, slots: int, *, most_waiting: int = 64, per_asker: int = 2) -> None:
-        self._order = FairOrder(slots, most_waiting=most_waiting, per_asker=per_asker)
+    `slots`: how many turns there are now; a model that is loaded later may have more than was thought.
+    """
+
+    def __init__(self, slots: Callable[[], int], *, most_waiting: int = 64, per_asker: int = 2) -> None:
+        self._slots = slots
+        self._order = FairOrder(slots(), most_waiting=most_waiting, per_asker=per_asker)
         self._turns: dict[Ticket, _Turn] = {}
 
     @asynccontextmanager
@@ -54,6 +58,7 @@ class FairQueue:
         self._tell_places()
 
     def _advance(self) -> None:
+        self._order.slots = self._slots()
         while (ticket := self._order.begin()) is not None:
             self._turns[ticket].begin()
         while (ticket := self._order.overflow()) is not None:

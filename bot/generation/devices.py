@@ -18,6 +18,7 @@ libggml.ggml_backend_dev_count.restype = ctypes.c_size_t
 libggml.ggml_backend_dev_get.restype = ctypes.c_void_p
 libggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
 libggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
+libggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
 libggml.ggml_backend_reg_by_name.restype = ctypes.c_void_p
 libggml.ggml_backend_reg_by_name.argtypes = [ctypes.c_char_p]
 libggml.ggml_backend_reg_get_proc_address.restype = ctypes.c_void_p
@@ -31,6 +32,17 @@ def has_gpu() -> bool:
     llama.cpp's own `llama_supports_gpu_offload` also says so of a build that could use served ones and has none.
     """
     return any(libggml.ggml_backend_dev_type(device) in GPU_TYPES for device in _devices())
+
+
+def free_bytes() -> int | None:
+    """Memory that these devices have left, together; None where they do not say."""
+    left = 0
+    for device in _devices():
+        if libggml.ggml_backend_dev_type(device) in GPU_TYPES:
+            free, total = ctypes.c_size_t(), ctypes.c_size_t()
+            libggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+            left += free.value
+    return left or None
 
 
 def add_served(endpoints: str) -> None:

@@ -289,7 +289,7 @@ class Engine:
             self._quarantine.blame(key)
             if self._quarantine.holds(key):
                 log.error("prompt_quarantined", step=type(work).__name__, quarantined_count=len(self._quarantine))
-        if deaths >= max(MOST_DEATHS, self.spec.parallel + TRIES):
+        if deaths >= max(MOST_DEATHS, self.report.parallel + TRIES):
             raise ModelUnavailable from death
 
     async def _try(self, work: Work) -> AsyncGenerator[Event, None]:

@@ -23,7 +23,7 @@ from bot.generation.load_log import LoadLog
 from bot.generation.pairs import Marks, PairForm
 from bot.generation.room import free_bytes, token_bytes, too_much
 from bot.generation.samplers import open_sampler
-from bot.generation.sequence import Generate, Lora, ModelSpec, Report, Segment
+from bot.generation.sequence import CPU_PARALLEL, GPU_PARALLEL, Generate, Lora, ModelSpec, Report, Segment
 from bot.generation.stride import LEAST, Stride
 from bot.generation.templates import asks_for_thought, family_of
 from bot.generation.texts import MOST_TEXTS, Together
@@ -45,6 +45,7 @@ TRIAL_CELLS = 64
 # after another; 512 took longer again.
 GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
 GPU_BATCH, CPU_BATCH = 512, 256
+MODEST = 4  # a quarter of what is free
 # Of a model so small an operation is done before many threads have agreed that it is.
 SMALL_BYTES, MOST_FOR_SMALL = 500_000_000, 4
 
@@ -87,15 +88,18 @@ class Model:
         self.threads = spec.threads or usable_processors()
         # Beside a device the processor's threads have little to do, and it is not others that they wait for.
         self._crew = None if layers else Crew(missed=MISSED_READING if spec.embedding else MISSED_WRITING)
-        self.sequences = 1 if spec.embedding else min(spec.parallel, llama_cpp.llama_max_parallel_sequences())
+        at_once = 1 if spec.embedding else spec.parallel or (GPU_PARALLEL if layers else CPU_PARALLEL)
+        self.sequences = min(at_once, llama_cpp.llama_max_parallel_sequences())
         batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
         self.stride = Stride(batch, least=spec.batch or LEAST)
-        # Those who write take nothing away from the one whose prompt is read.
-        self.budget = batch + self.sequences - 1
+        if not spec.parallel:
+            self._take_a_modest_share(devices.free_bytes() if layers else free_bytes())
         self._size_context()
         sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
         if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
             raise LoadError(sentence, on_gpu=False)
+        # Those who write take nothing away from the one whose prompt is read.
+        self.budget = batch + self.sequences - 1
         self._context: Any = self._open_context()
         if not self._context:
             raise LoadError(
@@ -288,6 +292,14 @@ class Model:
             token = (llama_cpp.llama_token * 1)(0)
             llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1))
             llama_cpp.llama_free(context)
+
+    def _take_a_modest_share(self, free: int | None) -> None:
+        """Fewer answers at once, where nobody said how many and their contexts would take much of the free bytes."""
+        while self.sequences > 1:
+            self._size_context()
+            if not too_much(self.cells, self.sequences, self._token_bytes(), free and free // MODEST):
+                return
+            self.sequences //= 2
 
     def _size_context(self) -> None:
         trained = llama_cpp.llama_model_n_ctx_train(self._model)

@@ -29,6 +29,10 @@ class Lora:
     version: str = ""
 
 
+# On a processor four answers take longer together than one after another; two let a short one pass a long one.
+GPU_PARALLEL, CPU_PARALLEL = 4, 2
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Which model the child loads, and how: always the first message it gets.
@@ -36,10 +40,10 @@ class ModelSpec:
     `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
     0 chooses by device. `pooling` "": what the file says, else mean; "rank": the model says how well texts answer a
-    question. `parallel`: sequences written at once, each of at most `n_ctx` tokens. `cells` 0: each has a room of its
-    own for them; else all share a room for so many. `rpc`: devices served elsewhere, host:port with commas; the child
-    then keeps its network. `lookup`: the most tokens of an answer that are guessed from what was read, for a step to
-    confirm; 0: none.
+    question. `parallel`: sequences written at once, each of at most `n_ctx` tokens; 0: `GPU_PARALLEL` or `CPU_PARALLEL`,
+    fewer where memory is short. `cells` 0: each has a room of its own for them; else all share a room for so many.
+    `rpc`: devices served elsewhere, host:port with commas; the child then keeps its network. `lookup`: the most tokens
+    of an answer that are guessed from what was read, for a step to confirm; 0: none.
     `threads`, `writing_threads`: the most of them, see `bot.generation.crew`; `writing_threads` 0: four at the most for
     a small model, else as many as read. `flash_attention` auto: where llama.cpp takes it, and where values are kept in
     few bits, because it must be. `cache_type_…`: how the context is kept.

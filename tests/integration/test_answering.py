@@ -70,7 +70,7 @@ def over(outbox, answerer, platform, *, slots=2, limiter=None, patience_seconds=
     return Answering(
         outbox,
         answerer,
-        FairQueue(slots, **queue),
+        FairQueue(lambda: slots, **queue),
         {"slack": platform},
         limiter or FakeLimiter(),
         workers=96,

@@ -119,7 +119,7 @@ async def test_more_than_the_memory_holds_is_refused_before_it_is_taken_and_what
         spec = ModelSpec(str(chat_file), n_ctx=512, gpu_layers=0, parallel=parallel)
         return Engine(spec, command=(sys.executable, "-P", "-c", machine))
 
-    greedy, modest = engine(256), engine(7)
+    greedy, modest, unasked = engine(256), engine(7), engine(0)
     try:
         with pytest.raises(DependencyDown) as error:
             await greedy.start()
@@ -128,9 +128,11 @@ async def test_more_than_the_memory_holds_is_refused_before_it_is_taken_and_what
             "7 would fit."
         )
         assert await told(modest)
+        assert (await unasked.start()).parallel == 1
+        assert await told(unasked)
     finally:
-        await greedy.close()
-        await modest.close()
+        for one in (greedy, modest, unasked):
+            await one.close()
 
 
 async def test_a_build_that_cannot_offload_says_so_once_and_answers_on_the_processor(chat_file):

@@ -5,6 +5,7 @@ import pytest
 from bot.generation.engine import Engine
 from bot.generation.model_files import default_chat_model
 from bot.generation.sequence import Finished, Generate, ModelSpec, Segment
+from bot.models import ChatModel
 
 pytestmark = pytest.mark.model
 
@@ -25,12 +26,24 @@ async def test_threads_batch_attention_and_cache_reach_llama_cpp(tmp_path):
     usual, _ = await loaded(path)
     assert (usual.batch, usual.flash_attention, usual.cache_types) == (256, "enabled", ("f16", "f16"))
     assert usual.writing_threads == min(4, usual.threads)
+    assert (await loaded(path, parallel=0))[0].parallel == 2
     options = {"threads": 1, "writing_threads": 2, "batch": 48, "flash_attention": "off", "cache_type_k": "q8_0"}
     report, end = await loaded(path, **options)
     assert (report.threads, report.writing_threads, report.batch) == (1, 2, 48)
     assert (report.flash_attention, report.cache_types) == ("disabled", ("q8_0", "f16"))
     assert isinstance(end, Finished)
     assert end.new_tokens == 4
+
+
+async def test_how_many_are_answered_at_once_is_known_when_the_model_is_loaded(tmp_path):
+    engine = Engine(ModelSpec(str(default_chat_model(tmp_path)), n_ctx=512, gpu_layers=0, parallel=3))
+    chat = ChatModel(None, "small", engine.count, engine, None)
+    assert chat.at_once() == 2
+    try:
+        await engine.start()
+        assert chat.at_once() == 3
+    finally:
+        await engine.close()
 
 
 def test_a_step_is_computed_by_as_many_threads_as_the_crew_says_and_the_crew_hears_how_it_went(tmp_path):

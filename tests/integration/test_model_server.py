@@ -102,6 +102,12 @@ async def test_the_settings_reach_the_model_and_leaving_closes_its_connections(s
     assert chat.model.client.is_closed
 
 
+async def test_a_server_is_asked_four_questions_at_once_unless_a_setting_says_so(server):
+    async with AsyncExitStack() as stack:
+        chat = await chat_of(Settings(_env_file=None, model=ModelSettings(url=server.url, name="m")), stack)
+        assert (chat.model.parallel, chat.at_once()) == (4, 4)
+
+
 # ---- ending, and not too much at once -------------------------------------------------------------
 
 

@@ -53,14 +53,14 @@ async def finish(*askers):
 
 
 async def test_an_empty_queue_begins_at_once_and_says_so():
-    (one,) = await ask(FairQueue(1), "quince")
+    (one,) = await ask(FairQueue(lambda: 1), "quince")
     assert one.begun.is_set()
     await finish(one)
     assert one.told == [0]
 
 
 async def test_places_are_told_at_once_and_whenever_they_change():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     first, second, third = await ask(queue, "quince", "juniper", "tamarind")
     assert [one.told for one in (first, second, third)] == [[0], [1], [2]]
     await finish(first)
@@ -70,7 +70,7 @@ async def test_places_are_told_at_once_and_whenever_they_change():
 
 
 async def test_a_newcomer_goes_before_the_second_question_of_one_who_was_served():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     running, waiting = await ask(queue, "quince", "quince")
     (newcomer,) = await ask(queue, "juniper")
     assert (waiting.told, newcomer.told) == ([1, 2], [1])
@@ -81,7 +81,7 @@ async def test_a_newcomer_goes_before_the_second_question_of_one_who_was_served(
 
 
 async def test_one_asker_has_two_questions_in_service_at_most():
-    queue = FairQueue(4)
+    queue = FairQueue(lambda: 4)
     mine = await ask(queue, "quince", "quince", "quince")
     (other,) = await ask(queue, "juniper")
     assert [one.begun.is_set() for one in (*mine, other)] == [True, True, False, True]
@@ -90,8 +90,23 @@ async def test_one_asker_has_two_questions_in_service_at_most():
     await finish(*mine[1:], other)
 
 
+async def test_a_model_that_turns_out_to_answer_more_at_once_is_given_more():
+    slots = [1]
+    queue = FairQueue(lambda: slots[0])
+    first, second, third = await ask(queue, "quince", "juniper", "tamarind")
+    slots[0] = 2
+    await finish(first)
+    assert second.begun.is_set()
+    assert third.begun.is_set()
+    slots[0] = 1
+    (fourth,) = await ask(queue, "quince")
+    await finish(second)
+    assert not fourth.begun.is_set()
+    await finish(third, fourth)
+
+
 async def test_who_used_more_tokens_waits_for_the_others():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     quince, again, juniper = await ask(queue, "quince", "quince", "juniper")
     await finish(quince)
     queue.charge("juniper", 100)
@@ -104,7 +119,7 @@ async def test_who_used_more_tokens_waits_for_the_others():
 
 
 async def test_a_charge_changes_the_places_at_once():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     running, mine, other = await ask(queue, "tamarind", "quince", "juniper")
     assert (mine.told, other.told) == ([1], [2])
     queue.charge("quince", 10)
@@ -114,7 +129,7 @@ async def test_a_charge_changes_the_places_at_once():
 
 
 async def test_too_many_are_refused_with_a_sentence_and_the_newest_of_the_greediest_goes():
-    queue = FairQueue(1, most_waiting=3)
+    queue = FairQueue(lambda: 1, most_waiting=3)
     running, *waiting = await ask(queue, "quince", "quince", "quince", "quince")
     (polite,) = await ask(queue, "juniper")
     assert [one.task.done() for one in waiting] == [False, False, True]
@@ -129,7 +144,7 @@ async def test_too_many_are_refused_with_a_sentence_and_the_newest_of_the_greedi
 
 
 async def test_who_gives_up_waiting_makes_room():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     running, impatient, patient = await ask(queue, "quince", "juniper", "tamarind")
     impatient.task.cancel()
     await settle()
@@ -140,7 +155,7 @@ async def test_who_gives_up_waiting_makes_room():
 
 
 async def test_who_is_cancelled_in_service_makes_room():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     running, waiting = await ask(queue, "quince", "juniper")
     running.task.cancel()
     await settle()
@@ -149,7 +164,7 @@ async def test_who_is_cancelled_in_service_makes_room():
 
 
 async def test_an_error_in_service_makes_room_and_comes_through():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     with pytest.raises(ZeroDivisionError):
         async with queue.turn("quince"):
             raise ZeroDivisionError
@@ -159,7 +174,7 @@ async def test_an_error_in_service_makes_room_and_comes_through():
 
 
 async def test_a_slow_place_holds_up_nobody_and_only_the_latest_is_told():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     first = Asker(queue, "quince")
     second, third = Asker(queue, "juniper"), Asker(queue, "tamarind", tell_seconds=0.05)
     await settle()
@@ -174,7 +189,7 @@ async def test_a_slow_place_holds_up_nobody_and_only_the_latest_is_told():
 
 
 async def test_the_last_place_has_been_told_when_the_turn_ends():
-    queue = FairQueue(1)
+    queue = FairQueue(lambda: 1)
     ended = []
 
     async def slow(place):
@@ -190,13 +205,13 @@ async def test_a_place_that_cannot_be_told_costs_nothing(logs):
     async def broken(place):
         raise ZeroDivisionError
 
-    async with FairQueue(1).turn("quince", on_place=broken):
+    async with FairQueue(lambda: 1).turn("quince", on_place=broken):
         pass
     assert [entry["event"] for entry in logs] == ["place_untold"]
 
 
 async def test_nothing_is_kept_of_who_has_gone():
-    queue = FairQueue(2)
+    queue = FairQueue(lambda: 2)
     for number in range(50):
         async with queue.turn(f"asker {number}"):
             queue.charge(f"asker {number}", 7)

@@ -243,8 +243,9 @@ async def open_app(
         await restored.look()
         notes += _restored(await quarantine.closed())
         learning = Learning(access, archive, Presence(db), eraser, configs, retraction, retention)
-        queue = FairQueue(lambda: settings.model.parallel or chat.at_once())
-        answering = Answering(outbox, assistant, queue, platforms, limiter)
+        answering = Answering(
+            outbox, assistant, FairQueue(lambda: settings.model.parallel or chat.at_once()), platforms, limiter
+        )
         desk = Desk(
             inbox=inbox,
             answers=Answers(outbox, reading, freshness, index, answering.wake),

@@ -40,8 +40,8 @@ class ModelSpec:
     `n_ctx` 0: the length the model was trained with. `gpu_layers` -1: all. `threads` 0: one for each
     processor. `batch`: tokens of a prompt read in one step, and between steps the child can be interrupted;
     0 chooses by device. `pooling` "": what the file says, else mean; "rank": the model says how well texts answer a
-    question. `parallel`: sequences written at once, each of at most `n_ctx` tokens; 0: `GPU_PARALLEL` or `CPU_PARALLEL`,
-    fewer where memory is short. `cells` 0: each has a room of its own for them; else all share a room for so many.
+    question. `parallel`: sequences written at once, each of at most `n_ctx` tokens; 0: `GPU_PARALLEL`, `CPU_PARALLEL`,
+    or fewer where memory is short. `cells` 0: each has a room of its own for them; else all share a room for so many.
     `rpc`: devices served elsewhere, host:port with commas; the child then keeps its network. `lookup`: the most tokens
     of an answer that are guessed from what was read, for a step to confirm; 0: none.
     `threads`, `writing_threads`: the most of them, see `bot.generation.crew`; `writing_threads` 0: four at the most for

@@ -71,13 +71,30 @@ async def _answer(spec: ModelSpec) -> tuple[Report, str]:
 async def test_so_many_layers_as_are_set_reach_the_device_and_answer_alike(tmp_path, served, asked, found):
     model = str(default_chat_model(tmp_path))
     here, alone = await _answer(ModelSpec(model, n_ctx=256))
-    report, text = await _answer(ModelSpec(model, n_ctx=256, gpu_layers=asked, rpc=served))
+    report, text = await _answer(ModelSpec(model, n_ctx=256, gpu_layers=asked, rpc=served, parallel=0))
     assert (report.can_offload, report.offloaded_layers, report.model_layers) == (True, found, 31)
     assert any(served in device for device in report.devices) or not found
     assert offload(report).ok
     assert served in isolation(report, served).found
     assert text == alone
     assert here.offloaded_layers == 0
+    assert report.parallel == (4 if found else 2)
+
+
+async def test_contexts_that_nobody_asked_for_take_a_quarter_of_the_memory_of_the_devices(tmp_path, served):
+    """Four of 256 tokens take 23.6 MB."""
+    little = (
+        "from bot.generation import devices, worker\n"
+        "assert devices.free_bytes() is None\n"
+        "devices.free_bytes = lambda: 100_000_000\n"
+        "worker.end(worker.main(['--network']))\n"
+    )
+    spec = ModelSpec(str(default_chat_model(tmp_path)), n_ctx=256, rpc=served, parallel=0)
+    engine = Engine(spec, command=(sys.executable, "-P", "-c", little))
+    try:
+        assert (await engine.start()).parallel == 2
+    finally:
+        await engine.close()
 
 
 async def test_a_device_that_nobody_serves_is_one_sentence(tmp_path, served):

@@ -107,7 +107,7 @@ class Seen:
 async def played(database, scene, *, limiter=None, queue=FairQueue, flood=True):
     outbox, stub = Outbox(database), Stub(scene.generation_seconds)
     platform = Door(stub)
-    queue = queue(1, per_asker=2)
+    queue = queue(lambda: 1, per_asker=2)
     answering = Answering(outbox, stub, queue, {"test": platform}, limiter or FakeLimiter())
     dice, others, flooders = random.Random(15), {}, {}
 

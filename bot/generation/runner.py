@@ -90,17 +90,19 @@ class Model:
         self._crew = None if layers else Crew(missed=MISSED_READING if spec.embedding else MISSED_WRITING)
         at_once = 1 if spec.embedding else spec.parallel or (GPU_PARALLEL if layers else CPU_PARALLEL)
         self.sequences = min(at_once, llama_cpp.llama_max_parallel_sequences())
-        batch = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
-        self.stride = Stride(batch, least=spec.batch or LEAST)
+        self._most_read = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
+        self.stride = Stride(self._most_read, least=spec.batch or LEAST)
         if not spec.parallel:
             self._take_a_modest_share(devices.free_bytes() if layers else free_bytes())
         self._size_context()
         sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
         if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
             raise LoadError(sentence, on_gpu=False)
-        # Those who write take nothing away from the one whose prompt is read.
-        self.budget = batch + self.sequences - 1
         self._context: Any = self._open_context()
+        while not self._context and self.sequences > 1 and not spec.parallel:
+            self.sequences //= 2
+            self._size_context()
+            self._context = self._open_context()
         if not self._context:
             raise LoadError(
                 f"There is not enough memory for a context of {self.cells} tokens with {spec.path}"
@@ -305,6 +307,8 @@ class Model:
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         self._size = min(self.spec.n_ctx or trained, trained)
         self.cells = max(self.spec.cells, self._size) if self.spec.cells else self.sequences * self._size
+        # Those who write take nothing away from the one whose prompt is read.
+        self.budget = self._most_read + self.sequences - 1
 
     def _token_bytes(self) -> int:
         """What is kept of a token; 0 where that is not known: some models keep it in few of their layers, or none."""
@@ -382,7 +386,7 @@ class Model:
             writing_threads=llama_cpp.llama_n_threads(self._context),
             has_template=bool(template),
             lookup=self.spec.lookup if self.can_cut() and not self.spec.embedding else 0,
-            batch=self.budget - self.sequences + 1,
+            batch=self._most_read,
             flash_attention=flash,
             cache_types=cache_types,
         )

@@ -1,5 +1,8 @@
 """What is set of the engine reaches llama.cpp."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 from bot.generation.engine import Engine
@@ -67,6 +70,36 @@ def test_a_step_is_computed_by_as_many_threads_as_the_crew_says_and_the_crew_hea
     assert model.decode([Run(0, 0, tuple(range(5, 25)), ends=True)]) == 0
     assert model.decode([Run(0, 20, (7,), ends=True)]) == 0
     assert heard == [(2, 2, True)] * 2
+
+
+def test_the_stride_hears_of_each_step_that_reads_and_of_no_other(tmp_path):
+    from bot.generation.answers import Run
+    from bot.generation.load_log import LoadLog
+    from bot.generation.runner import Model
+
+    model = Model(ModelSpec(str(default_chat_model(tmp_path)), n_ctx=256), LoadLog())
+    heard = []
+    model.stride = SimpleNamespace(read=lambda tokens, seconds: heard.append((tokens, 0 < seconds < 60)))
+    assert model.decode([Run(0, 0, tuple(range(5, 25)), ends=True)]) == 0
+    assert model.decode([Run(0, 20, (7,), ends=True)]) == 0
+    assert heard == [(20, True)]
+
+
+def test_where_the_contexts_of_several_cannot_be_had_one_answers_unless_several_were_asked_for(tmp_path):
+    from bot.generation.load_log import LoadLog
+    from bot.generation.runner import LoadError, Model
+
+    class Short(Model):
+        """On a device whose memory nobody knows."""
+
+        def _open_context(self):
+            return super()._open_context() if self.sequences == 1 else None
+
+    spec = ModelSpec(str(default_chat_model(tmp_path)), n_ctx=256, gpu_layers=0, parallel=0)
+    model = Short(spec, LoadLog())
+    assert (model.report.parallel, model.cells, model.budget) == (1, 256, 256)
+    with pytest.raises(LoadError, match="not enough memory for a context of 512 tokens"):
+        Short(replace(spec, parallel=2), LoadLog())
 
 
 async def test_values_in_few_bits_take_the_flash_attention_that_they_need(tmp_path):

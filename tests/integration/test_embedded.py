@@ -32,7 +32,7 @@ REPOSITORY = Path(__file__).parents[2]
 SEARCH = os.pathsep.join([str(REPOSITORY), str(Path(psycopg.__file__).parents[1])])
 
 COMMAND = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from knowledge.embedded import embedded_servers
 
@@ -43,6 +43,7 @@ async def main():
         print(addresses.database_url, addresses.redis_url, flush=True)
         await told.wait()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a shell's background inherit that it is ignored
 asyncio.run(main())
 """
 

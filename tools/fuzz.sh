@@ -39,7 +39,7 @@ for target in ${FUZZ_TARGETS:-$("$python" -m tests.fuzz.run) properties}; do
         state="FOUND SOMETHING, see $log"
         found=1
     fi
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^\([0-9]*\) passed.*/\1/p' "$log")
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p; s/^\([0-9]* failed, \)*\([0-9]*\) passed.*/\2/p' "$log")
     printf '%-18s %9s runs %6s s  %s\n' "$target" "${runs:-?}" "$(($(date +%s) - begun))" "$state"
 done
 exit "$found"

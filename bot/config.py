@@ -151,7 +151,7 @@ class ModelSettings(Section):
         ge=1,
         le=256,
         description="Questions answered at once; others wait their turn. Without it 4 on a GPU or a server and 2 on a "
-        "CPU, or one where the contexts of several would take more than a quarter of the free memory: of 4096 tokens, "
+        "CPU, or fewer where their contexts would take more than a quarter of the free memory: of 4096 tokens, "
         "94 MB each with the small default model, about 600 MB each with one of 8 B.",
     )
     cells: int = Field(

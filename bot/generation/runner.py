@@ -45,7 +45,7 @@ TRIAL_CELLS = 64
 # after another; 512 took longer again.
 GPU_TEXT_TOKENS, CPU_TEXT_TOKENS = 512, 256
 GPU_BATCH, CPU_BATCH = 512, 256
-MODEST = 4  # a quarter of what is free
+MODEST = 4  # where nobody said how many, the contexts of several take no more than a quarter of what is free
 # Of a model so small an operation is done before many threads have agreed that it is.
 SMALL_BYTES, MOST_FOR_SMALL = 500_000_000, 4
 
@@ -88,20 +88,18 @@ class Model:
         self.threads = spec.threads or usable_processors()
         # Beside a device the processor's threads have little to do, and it is not others that they wait for.
         self._crew = None if layers else Crew(missed=MISSED_READING if spec.embedding else MISSED_WRITING)
-        at_once = 1 if spec.embedding else spec.parallel or (GPU_PARALLEL if layers else CPU_PARALLEL)
-        self.sequences = min(at_once, llama_cpp.llama_max_parallel_sequences())
         self._most_read = spec.batch or (GPU_BATCH if layers else CPU_BATCH)
         self.stride = Stride(self._most_read, least=spec.batch or LEAST)
-        if not spec.parallel:
-            self._take_a_modest_share(devices.free_bytes() if layers else free_bytes())
-        self._size_context()
-        sizes = (self.cells, self.sequences, self._token_bytes(), free_bytes())
-        if not layers and (sentence := too_much(*sizes, common=bool(spec.cells))):
+        at_once = 1 if spec.embedding else spec.parallel or (GPU_PARALLEL if layers else CPU_PARALLEL)
+        self._size_for(min(at_once, llama_cpp.llama_max_parallel_sequences()))
+        free = devices.free_bytes() if layers else free_bytes()
+        while self.sequences > 1 and not spec.parallel and self._too_much(free and free // MODEST):
+            self._size_for(self.sequences // 2)
+        if not layers and (sentence := self._too_much(free)):
             raise LoadError(sentence, on_gpu=False)
         self._context: Any = self._open_context()
         while not self._context and self.sequences > 1 and not spec.parallel:
-            self.sequences //= 2
-            self._size_context()
+            self._size_for(self.sequences // 2)
             self._context = self._open_context()
         if not self._context:
             raise LoadError(
@@ -295,15 +293,11 @@ class Model:
             llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1))
             llama_cpp.llama_free(context)
 
-    def _take_a_modest_share(self, free: int | None) -> None:
-        """Fewer answers at once, where nobody said how many and their contexts would take much of the free bytes."""
-        while self.sequences > 1:
-            self._size_context()
-            if not too_much(self.cells, self.sequences, self._token_bytes(), free and free // MODEST):
-                return
-            self.sequences //= 2
+    def _too_much(self, free: int | None) -> str | None:
+        return too_much(self.cells, self.sequences, self._token_bytes(), free, common=bool(self.spec.cells))
 
-    def _size_context(self) -> None:
+    def _size_for(self, sequences: int) -> None:
+        self.sequences = sequences
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         self._size = min(self.spec.n_ctx or trained, trained)
         self.cells = max(self.spec.cells, self._size) if self.spec.cells else self.sequences * self._size

@@ -29,7 +29,7 @@ class Lora:
     version: str = ""
 
 
-# On a processor four answers take longer together than one after another; two let a short one pass a long one.
+# On a processor little is gained by answering together, but two let a short answer pass a long one.
 GPU_PARALLEL, CPU_PARALLEL = 4, 2
 
 
